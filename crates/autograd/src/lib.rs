@@ -1,0 +1,2 @@
+//! Recorded graphs, differentiation, passes, a memory plan and its executor.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! The `inception` command.
+#![forbid(unsafe_code)]
+fn main() {}

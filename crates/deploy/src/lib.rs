@@ -1,0 +1,2 @@
+//! Predictor, self-describing weights, evaluation.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Parameters, modules and the Inception family.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Named arrays on disk: strict safetensors, digests, atomic and durable writes.
+#![forbid(unsafe_code)]

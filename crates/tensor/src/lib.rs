@@ -1,0 +1,31 @@
+//! Storage, views, GEMM, thread pool, arena and counter-based random numbers: what
+//! numeric kernels stand on.
+//!
+//! This crate knows no operator: a feature map is a [`View`] of `[n, h, w, c]`, and
+//! everything a kernel needs beyond that (a matrix product, a fixed split of rows over
+//! threads, scratch memory) is here, for `f32` and `f64` alike.
+//!
+//! Two rules make results reproducible bit for bit. Work is cut into tiles whose size
+//! depends on shapes alone, never on the number of threads, and every sum is taken in an
+//! order that depends on shapes alone. Random numbers come from a key and a counter
+//! ([`Stream`]), never from a thread.
+
+mod arena;
+mod element;
+mod gemm;
+mod pool;
+mod random;
+mod scratch;
+mod shape;
+mod tensor;
+mod view;
+
+pub use arena::{Arena, ArenaError, Region, Slots};
+pub use element::Element;
+pub use gemm::{Accumulate, Epilogue, Operand, gemm};
+pub use pool::{Pool, PoolError};
+pub use random::{Stream, fnv1a};
+pub use scratch::with_scratch;
+pub use shape::Shape;
+pub use tensor::Tensor;
+pub use view::{View, ViewMut};

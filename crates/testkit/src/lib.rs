@@ -1,0 +1,2 @@
+//! Comparison helpers and golden fixtures for tests.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Optimisers, schedules, metrics, checkpoints and the training loop.
+#![forbid(unsafe_code)]
