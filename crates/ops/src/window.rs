@@ -89,15 +89,80 @@ impl Window {
         self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [[0, 0], [0, 0]]
     }
 
+    /// Rows and columns from the first pixel that a window reads to the last:
+    /// `dilation·(kernel − 1) + 1`.
+    pub fn span(&self) -> [usize; 2] {
+        std::array::from_fn(|i| {
+            let steps = self.kernel[i].saturating_sub(1);
+            self.dilation[i].saturating_mul(steps).saturating_add(1)
+        })
+    }
+
     /// How many windows fit an input of `extent` = rows and columns.
     ///
+    /// `⌊(extent + padding − span) / stride⌋ + 1`, or with [`Rounding::Ceil`] the quotient
+    /// rounded up, less one where the last window would start at or beyond
+    /// `extent + leading padding`. So with [`Rounding::Ceil`] the last window may reach beyond
+    /// the padded input, even where it is the only one.
+    ///
     /// # Errors
-    /// When a size or step is zero, or the window is larger than the padded input.
+    /// When a size or step is zero, or no window fits the padded input.
     ///
     /// # Sources
     /// PyTorch `pooling_output_shape`; Caffe `PoolingLayer::Reshape`.
     pub fn output(&self, op: &'static str, extent: [usize; 2]) -> Result<[usize; 2], OpError> {
-        let _ = (op, extent);
-        todo!()
+        for (name, value) in [
+            ("kernel", self.kernel),
+            ("stride", self.stride),
+            ("dilation", self.dilation),
+        ] {
+            if value.contains(&0) {
+                let detail = format!("{name} {}×{} must be at least 1×1", value[0], value[1]);
+                return Err(OpError::Setting { op, detail });
+            }
+        }
+        if extent.contains(&0) {
+            let detail = format!("input of {}×{} pixels is empty", extent[0], extent[1]);
+            return Err(OpError::Shape { op, detail });
+        }
+        match [self.count(0, extent[0]), self.count(1, extent[1])] {
+            [Some(rows), Some(columns)] => Ok([rows, columns]),
+            _ => Err(self.too_large(op, extent)),
+        }
+    }
+
+    /// Windows along one axis, `None` where there is none.
+    fn count(&self, axis: usize, extent: usize) -> Option<usize> {
+        let (stride, [before, after]) = (self.stride[axis], self.padding[axis]);
+        let padded = extent.checked_add(before)?.checked_add(after)?;
+        let span = self.span()[axis];
+        match self.rounding {
+            Rounding::Floor => Some(padded.checked_sub(span)? / stride + 1),
+            Rounding::Ceil => {
+                let reach = padded.checked_add(stride - 1)?;
+                let last = reach.checked_sub(span)? / stride;
+                let beyond = last.checked_mul(stride)? >= extent + before;
+                (last + 1).checked_sub(usize::from(beyond))
+            }
+        }
+        .filter(|&windows| windows > 0)
+    }
+
+    fn too_large(&self, op: &'static str, extent: [usize; 2]) -> OpError {
+        let [[top, bottom], [left, right]] = self.padding;
+        let span = self.span();
+        let detail = format!(
+            "window of {}×{} pixels (kernel {}×{}, dilation {}×{}) does not fit input {}×{} \
+             with padding {top}+{bottom}, {left}+{right}",
+            span[0],
+            span[1],
+            self.kernel[0],
+            self.kernel[1],
+            self.dilation[0],
+            self.dilation[1],
+            extent[0],
+            extent[1],
+        );
+        OpError::Shape { op, detail }
     }
 }
