@@ -1,2 +1,10 @@
-//! Comparison helpers and golden fixtures for tests.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+pub mod compare;
+pub mod formula;
+pub mod golden;
+pub mod layout;
+
+pub use compare::{Deviation, Tolerance, assert_close};
+pub use golden::{Golden, GoldenError, GoldenTensor};
