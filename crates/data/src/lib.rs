@@ -1,14 +1,19 @@
 //! Datasets, decoding, augmentation and a loader whose order depends on the seed alone.
 #![forbid(unsafe_code)]
 
+pub mod baseline;
+mod cifar;
 mod dataset;
 mod decode;
 mod digest;
 mod error;
 mod escape;
+mod idx;
 mod report;
 pub mod shapes;
+mod subset;
 
+pub use cifar::{Cifar, CifarKind, CifarSize, OpenedCifar};
 pub use dataset::{Dataset, Image, Sample, Split};
 pub use decode::{
     DecodeFailure, DecodeLimits, DecodeNote, DecodeOptions, Decoded, ExifOrientation, Format,
@@ -16,4 +21,6 @@ pub use decode::{
 };
 pub use error::{DataError, ErrorKind};
 pub use escape::{escape, escape_path};
+pub use idx::{FASHION_MNIST_CLASSES, FASHION_MNIST_SYSTEM_DIR, FashionMnist, Idx};
 pub use report::{Notice, Report, Tally};
+pub use subset::{Holdout, HoldoutParts, Subset};

@@ -1,0 +1,458 @@
+//! CIFAR-10 and CIFAR-100 in their binary version.
+
+use crate::digest::Digest;
+use crate::escape::escape_path;
+use crate::{DataError, Dataset, Image, Notice, Report, Sample, Split};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Bytes of a picture: 1024 red, 1024 green, 1024 blue.
+const PICTURE: usize = 3 * 1024;
+
+const CIFAR10_CLASSES: &str = "airplane automobile bird cat deer dog frog horse ship truck";
+
+const CIFAR100_CLASSES: &str = "apple aquarium_fish baby bear beaver bed bee beetle bicycle \
+    bottle bowl boy bridge bus butterfly camel can castle caterpillar cattle chair chimpanzee \
+    clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant flatfish forest \
+    fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man \
+    maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear \
+    pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket \
+    rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar sunflower \
+    sweet_pepper table tank telephone television tiger tractor train trout tulip turtle \
+    wardrobe whale willow_tree wolf woman worm";
+
+/// Which of the two sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CifarKind {
+    /// 10 classes; five training files and a test file.
+    Cifar10,
+    /// 100 fine classes; one training file and a test file.
+    Cifar100,
+}
+
+impl CifarKind {
+    /// Names of the classes, by label.
+    pub fn classes(self) -> impl Iterator<Item = &'static str> {
+        let text = match self {
+            Self::Cifar10 => CIFAR10_CLASSES,
+            Self::Cifar100 => CIFAR100_CLASSES,
+        };
+        text.split_whitespace()
+    }
+
+    /// The folder inside the archive that the authors publish.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Cifar10 => "cifar-10-batches-bin",
+            Self::Cifar100 => "cifar-100-binary",
+        }
+    }
+
+    /// The archive with that folder.
+    pub fn archive(self) -> &'static str {
+        match self {
+            Self::Cifar10 => "cifar-10-binary.tar.gz",
+            Self::Cifar100 => "cifar-100-binary.tar.gz",
+        }
+    }
+
+    /// The files of a split.
+    pub fn files(self, split: Split) -> &'static [&'static str] {
+        match (self, split) {
+            (Self::Cifar10, Split::Train) => &[
+                "data_batch_1.bin",
+                "data_batch_2.bin",
+                "data_batch_3.bin",
+                "data_batch_4.bin",
+                "data_batch_5.bin",
+            ],
+            (Self::Cifar10, Split::Val | Split::Test) => &["test_batch.bin"],
+            (Self::Cifar100, Split::Train) => &["train.bin"],
+            (Self::Cifar100, Split::Val | Split::Test) => &["test.bin"],
+        }
+    }
+
+    /// Label bytes before each picture.
+    fn label_bytes(self) -> usize {
+        match self {
+            Self::Cifar10 => 1,
+            Self::Cifar100 => 2,
+        }
+    }
+
+    fn record(self) -> usize {
+        self.label_bytes() + PICTURE
+    }
+
+    /// Records of the published file `name`.
+    fn records(self, name: &str) -> usize {
+        if name == "train.bin" { 50_000 } else { 10_000 }
+    }
+
+    /// How many values each label byte of a record may take.
+    fn label_ranges(self) -> &'static [LabelRange] {
+        match self {
+            Self::Cifar10 => &[LabelRange {
+                name: "label",
+                count: 10,
+            }],
+            Self::Cifar100 => &[
+                LabelRange {
+                    name: "coarse label",
+                    count: 20,
+                },
+                LabelRange {
+                    name: "fine label",
+                    count: 100,
+                },
+            ],
+        }
+    }
+}
+
+struct LabelRange {
+    name: &'static str,
+    count: u8,
+}
+
+/// How many records a file must have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CifarSize {
+    /// As many as the published file.
+    #[default]
+    Published,
+    /// Any whole number above 0: extracts of the set.
+    Any,
+}
+
+/// CIFAR pictures, 32×32 RGB, held in memory.
+pub struct Cifar {
+    kind: CifarKind,
+    files: Vec<Content>,
+    labels: Vec<u8>,
+    classes: Vec<String>,
+}
+
+/// One file's records.
+struct Content {
+    path: PathBuf,
+    /// Index of its first record in the dataset.
+    first: usize,
+    bytes: Vec<u8>,
+}
+
+/// A [`Cifar`] and what was noticed.
+pub struct OpenedCifar {
+    /// The pictures.
+    pub dataset: Cifar,
+    /// Files with the same content.
+    pub report: Report,
+}
+
+impl Cifar {
+    /// Reads one split from `dir` or from the archive's folder in it; [`Split::Val`] is the
+    /// test set.
+    ///
+    /// Files of the other split are compared where they are there: the same content under
+    /// two names is reported as [`Notice::DuplicateContent`].
+    ///
+    /// # Errors
+    /// When a file is missing, has another size than `size` asks for, is still compressed
+    /// or a Python pickle, or has a label out of range; the message names record and byte.
+    pub fn open(
+        kind: CifarKind,
+        dir: &Path,
+        split: Split,
+        size: CifarSize,
+    ) -> Result<OpenedCifar, DataError> {
+        let dir = find_folder(kind, dir)?;
+        let mut files = Vec::new();
+        let mut labels = Vec::new();
+        for name in kind.files(split) {
+            let path = dir.join(name);
+            let bytes = read_file(kind, &path, name, size)?;
+            check_labels(kind, &path, &bytes)?;
+            let first = labels.len();
+            let label = kind.label_bytes() - 1;
+            labels.extend(bytes.chunks_exact(kind.record()).map(|r| r[label]));
+            files.push(Content { path, first, bytes });
+        }
+        let report = find_duplicates(kind, &dir, split, &files)?;
+        let classes = kind.classes().map(str::to_owned).collect();
+        Ok(OpenedCifar {
+            dataset: Self {
+                kind,
+                files,
+                labels,
+                classes,
+            },
+            report,
+        })
+    }
+
+    /// Which set's files lie in `dir` or in an archive's folder in it.
+    pub fn kind_in(dir: &Path) -> Option<CifarKind> {
+        [CifarKind::Cifar10, CifarKind::Cifar100]
+            .into_iter()
+            .find(|&kind| folders(kind, dir).iter().any(|d| has_files(kind, d)))
+    }
+
+    /// The file of record `i`, and the record's place in it.
+    fn place(&self, i: usize) -> Place<'_> {
+        let file = self.files.partition_point(|f| f.first <= i) - 1;
+        let content = &self.files[file];
+        Place {
+            content,
+            record: i - content.first,
+        }
+    }
+}
+
+struct Place<'a> {
+    content: &'a Content,
+    record: usize,
+}
+
+impl Dataset for Cifar {
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn label(&self, i: usize) -> u32 {
+        u32::from(self.labels[i])
+    }
+
+    fn get(&self, i: usize) -> Result<Sample, DataError> {
+        let label = self.label(i);
+        let place = self.place(i);
+        let start = place.record * self.kind.record() + self.kind.label_bytes();
+        let planes = &place.content.bytes[start..][..PICTURE];
+        let (red, rest) = planes.split_at(1024);
+        let (green, blue) = rest.split_at(1024);
+        let mut pixels = Vec::with_capacity(PICTURE);
+        for ((&r, &g), &b) in red.iter().zip(green).zip(blue) {
+            pixels.extend([r, g, b]);
+        }
+        Ok(Sample {
+            image: Image {
+                width: 32,
+                height: 32,
+                channels: 3,
+                pixels,
+            },
+            label,
+        })
+    }
+
+    fn origin(&self, i: usize) -> String {
+        let place = self.place(i);
+        format!(
+            "{} record {}",
+            escape_path(&place.content.path),
+            place.record
+        )
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut digest = Digest::new("cifar");
+        digest.word(self.classes.len() as u64);
+        digest.bytes(&self.labels);
+        digest.finish()
+    }
+}
+
+/// Where the files may lie.
+fn folders(kind: CifarKind, dir: &Path) -> [PathBuf; 2] {
+    [dir.to_owned(), dir.join(kind.folder())]
+}
+
+/// Whether `dir` looks like the set: for CIFAR-100, whose files have common names, the list
+/// of classes must be there or the folder must have the archive's name.
+fn has_files(kind: CifarKind, dir: &Path) -> bool {
+    let named = |name: &str| dir.join(name).is_file();
+    match kind {
+        CifarKind::Cifar10 => named("data_batch_1.bin") || named("test_batch.bin"),
+        CifarKind::Cifar100 => {
+            (named("train.bin") || named("test.bin"))
+                && (named("fine_label_names.txt") || dir.ends_with(kind.folder()))
+        }
+    }
+}
+
+/// The folder that has any of the set's files.
+fn find_folder(kind: CifarKind, dir: &Path) -> Result<PathBuf, DataError> {
+    let wanted = || {
+        kind.files(Split::Train)
+            .iter()
+            .chain(kind.files(Split::Test))
+    };
+    for folder in folders(kind, dir) {
+        if wanted().any(|name| folder.join(name).exists()) {
+            return Ok(folder);
+        }
+    }
+    Err(explain_missing(kind, dir))
+}
+
+/// Why `dir` has no files of the set: an archive or another version may lie there.
+fn explain_missing(kind: CifarKind, dir: &Path) -> DataError {
+    let exists = |name: &str| dir.join(name).exists();
+    let archive = kind.archive();
+    let (python_folder, python_file) = match kind {
+        CifarKind::Cifar10 => ("cifar-10-batches-py", "data_batch_1"),
+        CifarKind::Cifar100 => ("cifar-100-python", "train"),
+    };
+    let python_archive = archive.replace("binary", "python");
+    let python_file = exists(python_file) && dir.join(python_file).is_file();
+    if exists(archive) {
+        let message = format!("{archive} is still packed: unpack it with `tar -xzf {archive}`");
+        return DataError::malformed(dir, message);
+    }
+    if exists(python_folder) || exists(&python_archive) || python_file {
+        let message = format!("this is the Python version; the binary one, {archive}, is needed");
+        return DataError::malformed(dir, message);
+    }
+    let first = kind.files(Split::Train)[0];
+    if exists(&format!("{first}.gz")) {
+        let message = format!("{first}.gz is still compressed: unpack it with `gunzip`");
+        return DataError::malformed(dir, message);
+    }
+    let source = std::io::Error::new(
+        std::io::ErrorKind::NotFound,
+        format!("no {first} here or in {}/, from {archive}", kind.folder()),
+    );
+    DataError::io(dir, source)
+}
+
+/// The content of the file called `name`, which has the right size.
+fn read_file(
+    kind: CifarKind,
+    path: &Path,
+    name: &str,
+    size: CifarSize,
+) -> Result<Vec<u8>, DataError> {
+    let io = |e| DataError::io(path, e);
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let dir = path.parent().unwrap_or(path);
+            let found: Vec<&str> = kind
+                .files(Split::Train)
+                .iter()
+                .chain(kind.files(Split::Test))
+                .copied()
+                .filter(|f| dir.join(f).exists())
+                .collect();
+            let message = format!("the file is missing; its folder has {}", found.join(", "));
+            return Err(DataError::malformed(path, message));
+        }
+        Err(e) => return Err(io(e)),
+    };
+    if !meta.is_file() {
+        return Err(DataError::malformed(path, "not a regular file"));
+    }
+    let mut file = File::open(path).map_err(io)?;
+    let mut start = Vec::new();
+    (&mut file).take(2).read_to_end(&mut start).map_err(io)?;
+    check_size(kind, path, name, size, meta.len(), &start)?;
+    let mut bytes = Vec::with_capacity(meta.len() as usize);
+    bytes.append(&mut start);
+    file.take(meta.len()).read_to_end(&mut bytes).map_err(io)?;
+    check_size(kind, path, name, size, bytes.len() as u64, &bytes)?;
+    Ok(bytes)
+}
+
+/// Checks a file's length; `start` is the beginning of its content.
+fn check_size(
+    kind: CifarKind,
+    path: &Path,
+    name: &str,
+    size: CifarSize,
+    found: u64,
+    start: &[u8],
+) -> Result<(), DataError> {
+    let record = kind.record() as u64;
+    let expected = record * kind.records(name) as u64;
+    let fits = match size {
+        CifarSize::Published => found == expected,
+        CifarSize::Any => found > 0 && found % record == 0 && found <= 100 * expected,
+    };
+    if fits {
+        return Ok(());
+    }
+    let hint = match start {
+        [0x1F, 0x8B, ..] => "; it is still gzip-compressed, unpack it with `gunzip`",
+        [0x80, 2..=5, ..] => "; it is a Python pickle, the binary version is needed",
+        _ => "",
+    };
+    let wanted = match size {
+        CifarSize::Published => format!("{expected} bytes"),
+        CifarSize::Any => format!("a multiple of {record} bytes"),
+    };
+    let message = format!("expected {wanted}, found {found}{hint}");
+    Err(DataError::malformed(path, message))
+}
+
+/// Checks every label byte of a file.
+fn check_labels(kind: CifarKind, path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let ranges = kind.label_ranges();
+    for (i, record) in bytes.chunks_exact(kind.record()).enumerate() {
+        for (j, (&label, range)) in record.iter().zip(ranges).enumerate() {
+            if label >= range.count {
+                let at = i * kind.record() + j;
+                let message = format!(
+                    "record {i} at byte {at}: {} {label}, must be 0…{}",
+                    range.name,
+                    range.count - 1
+                );
+                return Err(DataError::malformed(path, message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Compares the files of both splits by content.
+fn find_duplicates(
+    kind: CifarKind,
+    dir: &Path,
+    split: Split,
+    files: &[Content],
+) -> Result<Report, DataError> {
+    let other = match split {
+        Split::Train => Split::Test,
+        Split::Val | Split::Test => Split::Train,
+    };
+    let digest = |bytes: &[u8]| {
+        let mut d = Digest::new("cifar file");
+        d.bytes(bytes);
+        d.finish()
+    };
+    let mut seen: Vec<(PathBuf, u64)> = files
+        .iter()
+        .map(|f| (f.path.clone(), digest(&f.bytes)))
+        .collect();
+    for name in kind.files(other) {
+        let path = dir.join(name);
+        let same_size = |meta: std::fs::Metadata| {
+            meta.is_file() && files.iter().any(|f| f.bytes.len() as u64 == meta.len())
+        };
+        if std::fs::metadata(&path).is_ok_and(same_size) {
+            let bytes = std::fs::read(&path).map_err(|e| DataError::io(&path, e))?;
+            seen.push((path, digest(&bytes)));
+        }
+    }
+    let mut report = Report::default();
+    for (i, (path, hash)) in seen.iter().enumerate() {
+        if let Some((first, _)) = seen[..i].iter().find(|(_, h)| h == hash) {
+            let pair = format!("{} = {}", escape_path(first), escape_path(path));
+            report.add(Notice::DuplicateContent, pair);
+        }
+    }
+    Ok(report)
+}
