@@ -1,2 +1,29 @@
-//! Named arrays on disk: strict safetensors, digests, atomic and durable writes.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod archive;
+mod atomic;
+mod builder;
+mod convert;
+mod dtype;
+mod error;
+mod fs;
+mod header;
+mod json;
+mod limits;
+mod lock;
+mod render;
+mod seal;
+#[doc(hidden)]
+pub mod sim;
+
+pub use archive::{Archive, Entry, parse, read_file};
+pub use atomic::{clean_temps, write_atomic};
+pub use builder::ArchiveBuilder;
+pub use convert::{FinitePolicy, NonFinite};
+pub use dtype::Dtype;
+pub use error::{Excess, Fault, Rule, StoreError};
+pub use fs::{Fs, FsFile, Kind, RealFs, create_dir_durable};
+pub use limits::Limits;
+pub use lock::RunLock;
+pub use seal::read_sealed;

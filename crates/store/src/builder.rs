@@ -1,0 +1,306 @@
+//! How an archive is written.
+
+use crate::header::METADATA;
+use crate::render::{Line, arrange, render};
+use crate::{Dtype, Limits, StoreError, seal};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+
+/// The elements of one tensor.
+#[derive(Clone, Debug)]
+enum Data<'a> {
+    F32(Cow<'a, [f32]>),
+    F64(Cow<'a, [f64]>),
+    U64(Cow<'a, [u64]>),
+    Bytes(Cow<'a, [u8]>),
+}
+
+impl Data<'_> {
+    fn byte_len(&self) -> usize {
+        match self {
+            Self::F32(data) => size_of_val::<[f32]>(data),
+            Self::F64(data) => size_of_val::<[f64]>(data),
+            Self::U64(data) => size_of_val::<[u64]>(data),
+            Self::Bytes(data) => data.len(),
+        }
+    }
+
+    fn append_to(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::F32(data) => append(out, data, f32::to_le_bytes),
+            Self::F64(data) => append(out, data, f64::to_le_bytes),
+            Self::U64(data) => append(out, data, u64::to_le_bytes),
+            Self::Bytes(data) => out.extend_from_slice(data),
+        }
+    }
+}
+
+fn append<T: Copy, const N: usize>(out: &mut Vec<u8>, data: &[T], bytes: fn(T) -> [u8; N]) {
+    let start = out.len();
+    out.resize(start + data.len() * N, 0);
+    for (to, &value) in out[start..].as_chunks_mut::<N>().0.iter_mut().zip(data) {
+        *to = bytes(value);
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Tensor<'a> {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    data: Data<'a>,
+}
+
+/// Collects tensors and metadata, and lays them out as one safetensors file.
+///
+/// The bytes depend on the contents alone, not on the order of the calls: metadata are
+/// sorted by key, tensors by element type, widest first, and then by name. The header is
+/// padded to eight bytes, so that each tensor begins at a multiple of its element size.
+/// Data may be lent or given.
+///
+/// What the default [`Limits`] do not let back in is refused here.
+///
+/// # Examples
+/// ```
+/// use inception_store::ArchiveBuilder;
+///
+/// let weights = [1.0_f32, 2.0, 3.0, 4.0];
+/// let mut builder = ArchiveBuilder::new();
+/// builder.metadata("format", "pt")?;
+/// builder.f32("fc.weight", &[2, 2], &weights)?;
+/// builder.u64("step", &[], vec![7])?;
+/// let bytes = builder.build()?;
+/// assert_eq!(bytes.len() % 8, 0);
+/// # Ok::<(), inception_store::StoreError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ArchiveBuilder<'a> {
+    tensors: BTreeMap<String, Tensor<'a>>,
+    metadata: BTreeMap<String, String>,
+}
+
+impl<'a> ArchiveBuilder<'a> {
+    /// An archive of nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an entry to the metadata.
+    ///
+    /// # Errors
+    /// [`StoreError::Usage`] where the key is there already, or kept for digests.
+    pub fn metadata(
+        &mut self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<&mut Self, StoreError> {
+        let key = key.into();
+        if seal::is_reserved(&key) {
+            return Err(usage(
+                &key,
+                "this metadata key is kept for digests".to_owned(),
+            ));
+        }
+        match self.metadata.entry(key) {
+            Slot::Occupied(slot) => return Err(usage(slot.key(), "given twice".to_owned())),
+            Slot::Vacant(slot) => slot.insert(value.into()),
+        };
+        Ok(self)
+    }
+
+    /// Adds a tensor of F32.
+    ///
+    /// # Errors
+    /// As [`raw`](Self::raw).
+    pub fn f32(
+        &mut self,
+        name: impl Into<String>,
+        shape: &[usize],
+        data: impl Into<Cow<'a, [f32]>>,
+    ) -> Result<&mut Self, StoreError> {
+        self.add(name.into(), Dtype::F32, shape, Data::F32(data.into()))
+    }
+
+    /// Adds a tensor of F64.
+    ///
+    /// # Errors
+    /// As [`raw`](Self::raw).
+    pub fn f64(
+        &mut self,
+        name: impl Into<String>,
+        shape: &[usize],
+        data: impl Into<Cow<'a, [f64]>>,
+    ) -> Result<&mut Self, StoreError> {
+        self.add(name.into(), Dtype::F64, shape, Data::F64(data.into()))
+    }
+
+    /// Adds a tensor of U64.
+    ///
+    /// # Errors
+    /// As [`raw`](Self::raw).
+    pub fn u64(
+        &mut self,
+        name: impl Into<String>,
+        shape: &[usize],
+        data: impl Into<Cow<'a, [u64]>>,
+    ) -> Result<&mut Self, StoreError> {
+        self.add(name.into(), Dtype::U64, shape, Data::U64(data.into()))
+    }
+
+    /// Adds a tensor of U8.
+    ///
+    /// # Errors
+    /// As [`raw`](Self::raw).
+    pub fn u8(
+        &mut self,
+        name: impl Into<String>,
+        shape: &[usize],
+        data: impl Into<Cow<'a, [u8]>>,
+    ) -> Result<&mut Self, StoreError> {
+        self.raw(name, Dtype::U8, shape, data)
+    }
+
+    /// Adds a tensor of any type, given as its little-endian bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Usage`] where the name is there already, is reserved or too long, or
+    /// where the data are not as many as the shape says.
+    pub fn raw(
+        &mut self,
+        name: impl Into<String>,
+        dtype: Dtype,
+        shape: &[usize],
+        data: impl Into<Cow<'a, [u8]>>,
+    ) -> Result<&mut Self, StoreError> {
+        self.add(name.into(), dtype, shape, Data::Bytes(data.into()))
+    }
+
+    fn add(
+        &mut self,
+        name: String,
+        dtype: Dtype,
+        shape: &[usize],
+        data: Data<'a>,
+    ) -> Result<&mut Self, StoreError> {
+        let limits = Limits::default();
+        let product = shape
+            .iter()
+            .try_fold(dtype.size(), |n, &d| n.checked_mul(d));
+        let bytes = data.byte_len();
+        let problem = if name == METADATA {
+            Some("the format keeps this name for metadata".to_owned())
+        } else if name.len() as u64 > limits.max_name_bytes {
+            Some(format!(
+                "a name has at most {} bytes",
+                limits.max_name_bytes
+            ))
+        } else if shape.len() as u64 > limits.max_dims {
+            Some(format!("a shape has at most {} extents", limits.max_dims))
+        } else if self.tensors.len() as u64 >= limits.max_tensors {
+            Some(format!(
+                "an archive has at most {} tensors",
+                limits.max_tensors
+            ))
+        } else if product != Some(bytes) {
+            Some(format!(
+                "shape {shape:?} of {dtype} does not hold {bytes} bytes of data"
+            ))
+        } else {
+            None
+        };
+        if let Some(message) = problem {
+            return Err(usage(&name, message));
+        }
+        let shape = shape.to_vec();
+        match self.tensors.entry(name) {
+            Slot::Occupied(slot) => return Err(usage(slot.key(), "given twice".to_owned())),
+            Slot::Vacant(slot) => slot.insert(Tensor { dtype, shape, data }),
+        };
+        Ok(self)
+    }
+
+    /// The file, without digests.
+    ///
+    /// # Errors
+    /// [`StoreError::Usage`] where the header or the data are over the default limits.
+    pub fn build(&self) -> Result<Vec<u8>, StoreError> {
+        let lines = self.lines();
+        let metadata = self.metadata.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+        let mut out = render(metadata, &lines);
+        self.append_data(&mut out, &lines)?;
+        Ok(out)
+    }
+
+    /// The file with a digest of each tensor and of the header, for
+    /// [`Archive::verify`](crate::Archive::verify).
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn seal(&self) -> Result<Vec<u8>, StoreError> {
+        let lines = self.lines();
+        let mut metadata = self.metadata.clone();
+        metadata.insert(seal::HEADER_KEY.to_owned(), seal::blank());
+        for line in &lines {
+            metadata.insert(seal::tensor_key(line.name), format!("{:064}", 0));
+        }
+        // Digests have one length, so the data can be laid down before they are known.
+        let header = |metadata: &BTreeMap<String, String>| {
+            render(
+                metadata.iter().map(|(k, v)| (k.as_str(), v.as_str())),
+                &lines,
+            )
+        };
+        let mut out = header(&metadata);
+        let mut begin = out.len();
+        let data_start = begin;
+        self.append_data(&mut out, &lines)?;
+        for line in &lines {
+            let digest = seal::tensor_digest(&out[begin..begin + line.bytes]);
+            metadata.insert(seal::tensor_key(line.name), digest);
+            begin += line.bytes;
+        }
+        let digest = seal::header_seal(&header(&metadata));
+        metadata.insert(seal::HEADER_KEY.to_owned(), digest);
+        out[..data_start].copy_from_slice(&header(&metadata));
+        Ok(out)
+    }
+
+    fn lines(&self) -> Vec<Line<'_>> {
+        let mut lines: Vec<Line<'_>> = self
+            .tensors
+            .iter()
+            .map(|(name, tensor)| Line {
+                name,
+                dtype: tensor.dtype,
+                shape: &tensor.shape,
+                bytes: tensor.data.byte_len(),
+            })
+            .collect();
+        arrange(&mut lines);
+        lines
+    }
+
+    fn append_data(&self, out: &mut Vec<u8>, lines: &[Line<'_>]) -> Result<(), StoreError> {
+        let limits = Limits::default();
+        let total: usize = lines.iter().map(|line| line.bytes).sum();
+        if out.len() as u64 > limits.max_header_bytes || total as u64 > limits.max_total_bytes {
+            let sizes = format!("a header of {} bytes and data of {total}", out.len());
+            return Err(usage(
+                "(all)",
+                format!("{sizes} are more than can be read back"),
+            ));
+        }
+        out.reserve_exact(total);
+        for line in lines {
+            self.tensors[line.name].data.append_to(out);
+        }
+        Ok(())
+    }
+}
+
+fn usage(item: &str, message: String) -> StoreError {
+    StoreError::Usage {
+        item: item.to_owned(),
+        message,
+    }
+}
