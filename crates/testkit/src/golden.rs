@@ -4,7 +4,7 @@
 //! - `output`, `logits`, `aux1`, `loss…`: results of a forward pass;
 //! - `curve`: the loss before each of ten steps of SGD on one batch;
 //! - `grad/KEY`: the gradient of the parameter `KEY`, or of `input`;
-//! - `buffer/KEY`: a running statistic after one training forward pass;
+//! - `buffer/KEY`: a running statistic after one training forward pass,
 //!
 //! with a case's name in front where a file holds several cases. Of a gradient or buffer
 //! too large to keep, the file has [`SAMPLES`](crate::formula::SAMPLES) elements, its L2
@@ -89,7 +89,7 @@ pub enum GoldenError {
         /// `elements`, `samples`, `L2 norm` or `sum`.
         part: &'static str,
         /// Where and by how much.
-        source: Mismatch,
+        source: Box<Mismatch>,
     },
 }
 
@@ -254,11 +254,11 @@ impl Golden {
         tolerance: Tolerance,
     ) -> Result<(), GoldenError> {
         let fail = |part| {
-            move |source| GoldenError::Mismatch {
+            move |source: Mismatch| GoldenError::Mismatch {
                 fixture: self.name.clone(),
                 tensor: name.to_owned(),
                 part,
-                source,
+                source: Box::new(source),
             }
         };
         match self.kept_as(name, shape, actual)? {
