@@ -8,7 +8,11 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod average;
 mod error;
+mod parts;
+mod pooling;
+mod tile;
 mod window;
 
 pub mod adaptive_avg_pool;

@@ -1,7 +1,29 @@
 //! Convolution (cross-correlation) over rows and columns.
-use crate::{Activation, OpError, Window};
-use inception_tensor::{Element, Pool, Shape, View, ViewMut};
+//!
+//! `y[n, i, j, o] = bias[o] + Σ_{p, q, c} x[n, i·s + p·d − t, j·s + q·d − l, c]·w[p, q, c, o]`
+//! with strides `s`, dilations `d` and leading padding `t`, `l`; `x` is 0 outside.
+//!
+//! Every pass is a matrix product. A 1×1 convolution multiplies the rows of `x` as they lie
+//! in memory; any other gathers the patches of a tile of output pixels first (Chellapilla,
+//! Puri and Simard 2006), just as many as a core's cache holds.
+
+mod backward_input;
+mod backward_weight;
+mod forward;
+mod patches;
 pub mod reference;
+
+pub use backward_input::{backward_input, backward_input_workspace};
+pub use backward_weight::{backward_weight, backward_weight_workspace};
+pub use forward::forward;
+
+pub(crate) use backward_weight::backward_weight_by_rows;
+
+use crate::{OpError, Window};
+use inception_tensor::{Shape, View};
+
+/// The operator's name in messages.
+const NAME: &str = "conv2d";
 
 /// One bank of filters that reads the input.
 #[derive(Clone, Copy, Debug)]
@@ -13,55 +35,41 @@ pub struct Filter<'a, T> {
 }
 
 /// Shape of the output.
+///
+/// # Shapes
+/// `x`: `[n, h, w, c_in]`, weight: `[kh, kw, c_in, c_out]`, result: `[n, oh, ow, c_out]` with
+/// the rows and columns of [`Window::output`].
+///
+/// # Errors
+/// When the weight is not of the window's size, has no filter, reads another number of
+/// channels than `x` has, or the window does not fit.
 pub fn shape(window: &Window, x: Shape, weight: Shape) -> Result<Shape, OpError> {
-    let _ = (window, x, weight);
-    todo!()
+    let wrong = |detail| Err(OpError::Shape { op: NAME, detail });
+    let [kh, kw] = window.kernel;
+    if [weight.n, weight.h] != window.kernel {
+        return wrong(format!(
+            "weight {weight} (kh, kw, c_in, c_out) does not match a window of {kh}×{kw}"
+        ));
+    }
+    if weight.w != x.c {
+        return wrong(format!(
+            "weight {weight} (kh, kw, c_in, c_out) reads {} channels, input {x} has {}",
+            weight.w, x.c
+        ));
+    }
+    if weight.w == 0 || weight.c == 0 {
+        return wrong(format!(
+            "weight {weight} (kh, kw, c_in, c_out) needs at least one channel in and out"
+        ));
+    }
+    let [h, w] = window.output(NAME, [x.h, x.w])?;
+    Ok(Shape::new(x.n, h, w, weight.c))
 }
-/// `y[i] = activation(conv(x, filters[i]))` for each bank: sibling convolutions that read
-/// the same input in one pass over it.
-pub fn forward<T: Element>(
-    pool: &Pool,
-    window: &Window,
-    x: View<'_, T>,
-    filters: &[Filter<'_, T>],
-    activation: Activation,
-    y: &mut [ViewMut<'_, T>],
-) {
-    let _ = (pool, window, x, filters, activation, y);
-    todo!()
-}
-/// Numbers of workspace that [`backward_input`] needs for these weights.
-pub fn backward_input_workspace(window: &Window, weights: &[Shape]) -> usize {
-    let _ = (window, weights);
-    todo!()
-}
-/// `dx = Σ_i convᵀ(dy[i], weights[i])`.
-pub fn backward_input<T: Element>(
-    pool: &Pool,
-    window: &Window,
-    dy: &[View<'_, T>],
-    weights: &[View<'_, T>],
-    dx: ViewMut<'_, T>,
-    workspace: &mut [T],
-) {
-    let _ = (pool, window, dy, weights, dx, workspace);
-    todo!()
-}
-/// Numbers of workspace that [`backward_weight`] needs.
-pub fn backward_weight_workspace(window: &Window, x: Shape, dy: Shape) -> usize {
-    let _ = (window, x, dy);
-    todo!()
-}
-/// `dw` and, where asked for, `db`.
-pub fn backward_weight<T: Element>(
-    pool: &Pool,
-    window: &Window,
-    x: View<'_, T>,
-    dy: View<'_, T>,
-    dw: ViewMut<'_, T>,
-    db: Option<&mut [T]>,
-    workspace: &mut [T],
-) {
-    let _ = (pool, window, x, dy, dw, db, workspace);
-    todo!()
+
+/// Asserts that the operands of a pass fit each other.
+fn check(window: &Window, x: Shape, weight: Shape, y: Shape) {
+    match shape(window, x, weight) {
+        Ok(expected) => assert_eq!(y, expected, "{NAME}: output of {x} by {weight}"),
+        Err(error) => panic!("{error}"),
+    }
 }
