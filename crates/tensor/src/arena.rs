@@ -96,7 +96,7 @@ impl Arena {
     /// When two of `writes` overlap, or one lies outside or is not aligned.
     pub fn open(&mut self, writes: &[Region]) -> Slots<'_> {
         let mut order: SmallVec<[usize; 8]> = (0..writes.len()).collect();
-        order.sort_unstable_by_key(|&i| writes[i].start);
+        order.sort_unstable_by_key(|&i| (writes[i].start, writes[i].bytes));
         let mut slots = Slots {
             writes: writes.iter().map(|_| None).collect(),
             gaps: SmallVec::new(),
@@ -180,8 +180,9 @@ mod tests {
         arena
             .slice_mut::<f32>(region(128, 8))
             .copy_from_slice(&[1.0, 2.0]);
-        let mut slots = arena.open(&[region(192, 16), region(0, 64)]);
+        let mut slots = arena.open(&[region(192, 16), region(0, 64), region(0, 0)]);
         let (b, a) = (slots.take::<f64>(0), slots.take::<u8>(1));
+        assert!(slots.take::<f32>(2).is_empty());
         let read = slots.read::<f32>(region(128, 8));
         assert_eq!((a.len(), b.len(), read), (64, 2, &[1.0, 2.0][..]));
         b.fill(3.0);

@@ -242,6 +242,11 @@ impl<'a, T> ViewMut<'a, T> {
         self.data
     }
 
+    /// The numbers from the first pixel to the last, for as long as the view was borrowed.
+    pub fn into_data(self) -> &'a mut [T] {
+        self.data
+    }
+
     /// All numbers of a dense view.
     ///
     /// # Panics

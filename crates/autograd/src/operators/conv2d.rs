@@ -1,0 +1,253 @@
+//! Convolution.
+
+use super::one;
+use super::relu::masked;
+use crate::operator::{Operator, Output, Outputs};
+use crate::{Graph, GraphError, Io, Node, Var, differentiate::Tape, io::into_vector};
+use inception_ops::{Activation, OpError, Window, conv2d};
+use inception_tensor::{Element, Shape, View, ViewMut};
+use smallvec::{SmallVec, smallvec};
+
+/// Convolutions of one input by one or more banks of filters, with bias and activation.
+///
+/// Operands: `x`, then for each bank its weight `[kh, kw, c_in, c_out]` and, where `bias`
+/// says so, its bias. Outputs: one map a bank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conv2d {
+    /// Kernel, stride, padding, dilation.
+    pub window: Window,
+    /// Whether each bank has a bias.
+    pub bias: bool,
+    /// Applied to every output.
+    pub activation: Activation,
+    /// How many banks read the input.
+    pub banks: usize,
+}
+
+impl Conv2d {
+    /// Operands a bank has.
+    fn operands(&self) -> usize {
+        1 + usize::from(self.bias)
+    }
+
+    /// The place of the weight of bank `i` among the operands.
+    pub(crate) fn weight(&self, i: usize) -> usize {
+        1 + i * self.operands()
+    }
+}
+
+impl Operator for Conv2d {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn infer(&self, inputs: &[Shape]) -> Result<Outputs, OpError> {
+        assert_eq!(inputs.len(), 1 + self.banks * self.operands());
+        let mut outputs = Outputs::new();
+        for i in 0..self.banks {
+            let weight = inputs[self.weight(i)];
+            outputs.push(Output::real(conv2d::shape(
+                &self.window,
+                inputs[0],
+                weight,
+            )?));
+            if self.bias && inputs[self.weight(i) + 1] != Shape::vector(weight.c) {
+                return Err(OpError::Shape {
+                    op: "conv2d",
+                    detail: format!(
+                        "bias {} does not fit weight {weight}",
+                        inputs[self.weight(i) + 1]
+                    ),
+                });
+            }
+        }
+        Ok(outputs)
+    }
+
+    fn macs(&self, inputs: &[Shape], outputs: &[Shape]) -> u64 {
+        (0..self.banks)
+            .map(|i| {
+                let w = inputs[self.weight(i)];
+                outputs[i].rows() as u64 * w.len() as u64
+            })
+            .sum()
+    }
+
+    fn differentiate(
+        &self,
+        tape: &mut Tape<'_>,
+        node: &Node,
+        grads: &[Option<Var>],
+    ) -> Result<SmallVec<[Option<Var>; 6]>, GraphError> {
+        let mut result = smallvec![None; node.inputs.len()];
+        let (mut dys, mut weights) = (SmallVec::<[Var; 8]>::new(), SmallVec::<[Var; 4]>::new());
+        for (i, &dy) in grads.iter().enumerate() {
+            let dy = match self.activation {
+                Activation::Relu => masked(tape, node, node.outputs[i], dy)?,
+                Activation::None => dy,
+            };
+            let Some(dy) = dy else { continue };
+            let at = self.weight(i);
+            let weight = node.inputs[at];
+            dys.push(dy);
+            weights.push(weight);
+            let needs_bias = self.bias && tape.needs(node.inputs[at + 1]);
+            if tape.needs(weight) || needs_bias {
+                let op = Conv2dBackwardWeight {
+                    window: self.window,
+                    weight: tape.graph().shape(weight),
+                };
+                let outputs = tape.push(node, op, &[node.inputs[0], dy])?;
+                result[at] = Some(outputs[0]);
+                if self.bias {
+                    result[at + 1] = Some(outputs[1]);
+                }
+            }
+        }
+        if tape.needs(node.inputs[0]) && !dys.is_empty() {
+            let op = Conv2dBackwardInput {
+                window: self.window,
+                input: tape.graph().shape(node.inputs[0]),
+                banks: dys.len(),
+            };
+            dys.extend(weights);
+            result[0] = Some(tape.push_one(node, op, &dys)?);
+        }
+        Ok(result)
+    }
+
+    fn optional(&self, _output: usize) -> bool {
+        true
+    }
+
+    fn run<T: Element>(&self, mut io: Io<'_, T>) {
+        let filters: SmallVec<[conv2d::Filter<'_, T>; 4]> = (0..self.banks)
+            .map(|i| conv2d::Filter {
+                weight: io.read(self.weight(i)),
+                bias: self.bias.then(|| io.vector(self.weight(i) + 1)),
+            })
+            .collect();
+        let mut used: SmallVec<[conv2d::Filter<'_, T>; 4]> = SmallVec::new();
+        let mut outputs: SmallVec<[ViewMut<'_, T>; 4]> = SmallVec::new();
+        for (i, filter) in filters.into_iter().enumerate() {
+            if let Some(y) = io.write_if_used(i) {
+                used.push(filter);
+                outputs.push(y);
+            }
+        }
+        let x = io.read(0);
+        conv2d::forward(
+            io.pool,
+            &self.window,
+            x,
+            &used,
+            self.activation,
+            &mut outputs,
+        );
+    }
+}
+
+/// Gradient with respect to the input. Operands: `dy` of each bank, then the weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conv2dBackwardInput {
+    /// The convolution's window.
+    pub window: Window,
+    /// The input's shape.
+    pub input: Shape,
+    /// How many banks.
+    pub banks: usize,
+}
+
+impl Operator for Conv2dBackwardInput {
+    fn name(&self) -> &'static str {
+        "conv2d_backward_input"
+    }
+
+    fn infer(&self, _inputs: &[Shape]) -> Result<Outputs, OpError> {
+        Ok(one(self.input))
+    }
+
+    fn macs(&self, inputs: &[Shape], _outputs: &[Shape]) -> u64 {
+        (0..self.banks)
+            .map(|i| inputs[i].rows() as u64 * inputs[self.banks + i].len() as u64)
+            .sum()
+    }
+
+    fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
+        conv2d::backward_input_workspace(&self.window, &inputs[self.banks..])
+    }
+
+    fn run<T: Element>(&self, mut io: Io<'_, T>) {
+        let operands = |from: usize| -> SmallVec<[View<'_, T>; 4]> {
+            (from..from + self.banks).map(|i| io.read(i)).collect()
+        };
+        let (dy, weights) = (operands(0), operands(self.banks));
+        let (dx, workspace) = (io.write(0), io.workspace());
+        conv2d::backward_input(io.pool, &self.window, &dy, &weights, dx, workspace);
+    }
+}
+
+/// Gradients with respect to one bank's weight and bias. Operands: `x`, `dy`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conv2dBackwardWeight {
+    /// The convolution's window.
+    pub window: Window,
+    /// The weight's shape.
+    pub weight: Shape,
+}
+
+impl Operator for Conv2dBackwardWeight {
+    fn name(&self) -> &'static str {
+        "conv2d_backward_weight"
+    }
+
+    fn infer(&self, _inputs: &[Shape]) -> Result<Outputs, OpError> {
+        Ok(smallvec![
+            Output::real(self.weight),
+            Output::real(Shape::vector(self.weight.c)),
+        ])
+    }
+
+    fn macs(&self, inputs: &[Shape], _outputs: &[Shape]) -> u64 {
+        inputs[1].rows() as u64 * self.weight.len() as u64
+    }
+
+    fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
+        conv2d::backward_weight_workspace(&self.window, inputs[0], inputs[1])
+    }
+
+    fn optional(&self, output: usize) -> bool {
+        output == 1
+    }
+
+    fn run<T: Element>(&self, mut io: Io<'_, T>) {
+        let (x, dy) = (io.read(0), io.read(1));
+        let (dw, db) = (io.write(0), io.write_if_used(1).map(into_vector));
+        let workspace = io.workspace();
+        conv2d::backward_weight(io.pool, &self.window, x, dy, dw, db, workspace);
+    }
+}
+
+impl Graph {
+    /// Records a convolution of `x` `[n, h, w, c_in]` by `weight` `[kh, kw, c_in, c_out]`.
+    ///
+    /// # Errors
+    /// As [`Graph::push`].
+    pub fn conv2d(
+        &mut self,
+        path: &str,
+        window: Window,
+        x: Var,
+        weight: Var,
+        bias: Option<Var>,
+    ) -> Result<Var, GraphError> {
+        let op = Conv2d {
+            window,
+            bias: bias.is_some(),
+            activation: Activation::None,
+            banks: 1,
+        };
+        let operands: SmallVec<[Var; 3]> = [x, weight].into_iter().chain(bias).collect();
+        self.push_one(path, op, &operands)
+    }
+}

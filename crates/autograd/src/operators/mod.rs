@@ -1,0 +1,42 @@
+//! Operators, a file each: the forward operator, its backward operators, and the method of
+//! [`Graph`](crate::Graph) that records it.
+
+mod adaptive_avg_pool;
+mod avg_pool;
+mod batch_norm;
+mod concat;
+mod conv2d;
+mod dropout;
+mod linear;
+mod lrn;
+mod max_pool;
+mod relu;
+mod reshape;
+mod softmax;
+mod sum;
+
+pub use adaptive_avg_pool::{AdaptiveAvgPool, AdaptiveAvgPoolBackward};
+pub use avg_pool::{AvgPool, AvgPoolBackward};
+pub use batch_norm::{
+    BatchNorm, BatchNormBackward, BatchNormEval, BatchNormEvalBackward, BatchNormFold,
+    BatchNormOutput, BatchNormUpdate, RunningStatistics,
+};
+pub use concat::{Concat, Split};
+pub use conv2d::{Conv2d, Conv2dBackwardInput, Conv2dBackwardWeight};
+pub use dropout::Dropout;
+pub use linear::{Linear, LinearBackwardInput, LinearBackwardWeight};
+pub use lrn::{Lrn, LrnBackward};
+pub use max_pool::{MaxPool, MaxPoolBackward};
+pub use relu::{Relu, ReluBackward};
+pub use reshape::Reshape;
+pub use softmax::{CrossEntropy, CrossEntropyBackward, Softmax};
+pub use sum::{Fill, Sum};
+
+use crate::operator::{Output, Outputs};
+use inception_tensor::Shape;
+use smallvec::smallvec;
+
+/// The outputs of an operator that has one.
+fn one(shape: Shape) -> Outputs {
+    smallvec![Output::real(shape)]
+}
