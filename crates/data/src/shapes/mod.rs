@@ -45,7 +45,8 @@ pub struct ShapesConfig {
     /// The most noise on a pixel, as a share of the full range, 0 to 0.5.
     pub grain: f64,
     /// The least difference between colours of ground and figure, 0 to 0.5: the root of the
-    /// mean square over the channels, as a share of the full range.
+    /// mean square over the channels, as a share of the full range. Where 24 draws find no
+    /// such colours, the best of them are taken.
     pub contrast: f64,
 }
 
@@ -58,12 +59,12 @@ impl Default for ShapesConfig {
             val_len: 2_000,
             test_len: 2_000,
             seed: 0,
-            size_min: 0.2,
+            size_min: 0.22,
             size_max: 0.46,
             rotation_degrees: 30.0,
             clutter: 10,
-            grain: 0.12,
-            contrast: 0.2,
+            grain: 0.1,
+            contrast: 0.22,
         }
     }
 }

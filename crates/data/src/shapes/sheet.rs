@@ -72,7 +72,7 @@ const DIGITS: [u16; 10] = [
 ///
 /// let train = Shapes::new(ShapesConfig::default(), Split::Train)?;
 /// let sheet = contact_sheet(&train, 10, 2)?;
-/// assert_eq!((sheet.width, sheet.height), (1004, 222));
+/// assert_eq!((sheet.width, sheet.height), (1004, 218));
 /// # Ok::<(), inception_data::DataError>(())
 /// ```
 pub fn contact_sheet(
