@@ -1,6 +1,25 @@
 //! Batch normalisation over images and pixels, per channel (Ioffe and Szegedy 2015).
+//!
+//! Training is [`statistics`], [`normalize`] and [`backward_train`]; evaluation is
+//! [`normalize`] with running statistics, or [`fold`] into the convolution before it.
+//!
+//! # Sources
+//! Ioffe and Szegedy, "Batch normalization", 2015, algorithm 1 and §3; PyTorch
+//! `BatchNorm2d` for the running statistics.
+use crate::tile::assert_same;
 use crate::{Activation, OpError};
-use inception_tensor::{Element, Pool, Shape, View, ViewMut};
+use inception_tensor::{Element, Pool, Shape, View, ViewMut, with_scratch};
+
+mod backward;
+mod partial;
+pub mod reference;
+mod running;
+mod statistics;
+
+pub use backward::{Grads, backward_eval, backward_train};
+pub use partial::workspace;
+pub use running::{fold, update_running};
+pub use statistics::statistics;
 
 /// Per-channel vectors that a normalisation reads.
 #[derive(Clone, Copy, Debug)]
@@ -16,28 +35,60 @@ pub struct Norm<'a, T> {
     /// Added to the variance.
     pub eps: f64,
 }
+
+impl<T: Element> Norm<'_, T> {
+    /// `1/√(var + eps)` of channel `c`; 0 where both are 0, for there is nothing to scale.
+    fn inverse_std(&self, c: usize) -> f64 {
+        match self.var[c].f64() + self.eps {
+            0.0 => 0.0,
+            var => 1.0 / var.sqrt(),
+        }
+    }
+
+    /// `γ/√(var + eps)` of channel `c`.
+    fn scale(&self, c: usize) -> f64 {
+        self.gamma.map_or(1.0, |gamma| gamma[c].f64()) * self.inverse_std(c)
+    }
+
+    /// β of channel `c`.
+    fn shift(&self, c: usize) -> T {
+        self.beta.map_or(T::zero(), |beta| beta[c])
+    }
+
+    /// Panics unless each vector has `channels` numbers.
+    #[track_caller]
+    fn assert_channels(&self, channels: usize) {
+        let vectors = [Some(self.mean), Some(self.var), self.gamma, self.beta];
+        for vector in vectors.into_iter().flatten() {
+            assert_eq!(vector.len(), channels, "batch_norm: numbers of a vector");
+        }
+    }
+}
+
 /// Checks a training batch: each channel needs more than one value.
+///
+/// # Errors
+/// When `x` has one pixel or none: its variance says nothing.
 pub fn check_train(x: Shape) -> Result<(), OpError> {
-    let _ = x;
-    todo!()
+    if x.rows() > 1 {
+        return Ok(());
+    }
+    Err(OpError::Shape {
+        op: "batch_norm",
+        detail: format!("training needs more than 1 value per channel, found {x}"),
+    })
 }
-/// Numbers of workspace for [`statistics`] and [`backward_train`].
-pub fn workspace(x: Shape) -> usize {
-    let _ = x;
-    todo!()
-}
-/// Mean and variance (divisor N) of each channel.
-pub fn statistics<T: Element>(
-    pool: &Pool,
-    x: View<'_, T>,
-    mean: &mut [T],
-    var: &mut [T],
-    workspace: &mut [T],
-) {
-    let _ = (pool, x, mean, var, workspace);
-    todo!()
-}
+
 /// `y = activation(γ·(x − mean)/√(var + eps) + β)`: both modes, after [`statistics`] in training.
+///
+/// The mean is subtracted first, so that a large one costs no accuracy.
+///
+/// # Shapes
+/// `x` and `y` have as many pixels and channels; either may be a channel slice. The vectors
+/// of `norm` have `c` numbers.
+///
+/// # Panics
+/// When they do not.
 pub fn normalize<T: Element>(
     pool: &Pool,
     norm: &Norm<'_, T>,
@@ -45,72 +96,25 @@ pub fn normalize<T: Element>(
     x: View<'_, T>,
     y: ViewMut<'_, T>,
 ) {
-    let _ = (pool, norm, activation, x, y);
-    todo!()
-}
-/// Running statistics after a batch: `r += momentum·(batch − r)`, the variance with divisor
-/// N − 1, as PyTorch.
-pub fn update_running<T: Element>(
-    momentum: f64,
-    count: usize,
-    batch: (&[T], &[T]),
-    running: (&[T], &[T]),
-    mean: &mut [T],
-    var: &mut [T],
-) {
-    let _ = (momentum, count, batch, running, mean, var);
-    todo!()
-}
-/// Gradients that a backward function writes.
-#[derive(Debug)]
-pub struct Grads<'a, T> {
-    /// Of the input; left out where nobody asks.
-    pub dx: Option<ViewMut<'a, T>>,
-    /// Of γ.
-    pub dgamma: Option<&'a mut [T]>,
-    /// Of β.
-    pub dbeta: Option<&'a mut [T]>,
-}
-/// Training: the statistics depend on `x`. `y` is the output, needed when `activation` is
-/// ReLU (its mask is `y > 0`).
-#[allow(clippy::too_many_arguments, reason = "operands of one formula")]
-pub fn backward_train<T: Element>(
-    pool: &Pool,
-    norm: &Norm<'_, T>,
-    activation: Activation,
-    x: View<'_, T>,
-    y: Option<View<'_, T>>,
-    dy: View<'_, T>,
-    grads: Grads<'_, T>,
-    workspace: &mut [T],
-) {
-    let _ = (pool, norm, activation, x, y, dy, grads, workspace);
-    todo!()
-}
-/// Frozen statistics: the statistics are constants.
-#[allow(clippy::too_many_arguments, reason = "operands of one formula")]
-pub fn backward_eval<T: Element>(
-    pool: &Pool,
-    norm: &Norm<'_, T>,
-    activation: Activation,
-    x: View<'_, T>,
-    y: Option<View<'_, T>>,
-    dy: View<'_, T>,
-    grads: Grads<'_, T>,
-    workspace: &mut [T],
-) {
-    let _ = (pool, norm, activation, x, y, dy, grads, workspace);
-    todo!()
-}
-/// Folds a normalisation into the convolution before it: `w' = w·s`, `b' = (b − mean)·s + β`
-/// with `s = γ/√(var + eps)`.
-pub fn fold<T: Element>(
-    norm: &Norm<'_, T>,
-    weight: View<'_, T>,
-    bias: Option<&[T]>,
-    folded_weight: ViewMut<'_, T>,
-    folded_bias: &mut [T],
-) {
-    let _ = (norm, weight, bias, folded_weight, folded_bias);
-    todo!()
+    let c = x.shape().c;
+    assert_same("batch_norm", x.shape(), y.shape());
+    norm.assert_channels(c);
+    let rows = partial::rows_per_part(c);
+    pool.for_each_rows(y, rows, |first, mut block| {
+        with_scratch(2 * c, |scratch| {
+            let (scales, shifts) = scratch.split_at_mut(c);
+            for i in 0..c {
+                scales[i] = T::of(norm.scale(i));
+                shifts[i] = norm.shift(i);
+            }
+            for r in 0..block.shape().n {
+                let (x, y) = (x.row(first + r), block.row_mut(r));
+                let (mean, scales, shifts) = (&norm.mean[..c], &scales[..c], &shifts[..c]);
+                for i in 0..c {
+                    let z = (x[i] - mean[i]) * scales[i] + shifts[i];
+                    y[i] = activation.apply(z);
+                }
+            }
+        });
+    });
 }

@@ -1,32 +1,65 @@
 //! Maximum over a window. Padding never wins; a NaN in the window does, as in PyTorch.
+//!
+//! # Sources
+//! PyTorch `MaxPool2d`: its rule for NaN and for ties in `cpu_max_pool`.
+use crate::pooling::{self, Axis};
 use crate::{OpError, Window};
-use inception_tensor::{Element, Pool, Shape, View, ViewMut};
+use inception_tensor::Shape;
+
+mod backward;
+mod forward;
+pub mod reference;
+
+pub use backward::backward;
+pub use forward::forward;
+
+/// The most pixels of a window: a winner is one byte.
+const MAX_PIXELS: usize = 256;
 
 /// Shape of the output.
+///
+/// # Shapes
+/// `x` is `[n, h, w, c]`, the output `[n, oh, ow, c]` with `oh` and `ow` from
+/// [`Window::output`].
+///
+/// # Errors
+/// When the window does not fit, has more than 256 pixels or padding of more than half its
+/// size, or covers padding alone somewhere.
+///
+/// # Examples
+/// ```
+/// use inception_ops::{Window, max_pool};
+/// use inception_tensor::Shape;
+///
+/// let window = Window::square(3).stride(2).ceil();
+/// let y = max_pool::shape(&window, Shape::new(1, 112, 112, 64)).unwrap();
+/// assert_eq!(y, Shape::new(1, 56, 56, 64));
+/// ```
 pub fn shape(window: &Window, x: Shape) -> Result<Shape, OpError> {
-    let _ = (window, x);
-    todo!()
+    let [rows, columns] = window.kernel;
+    if rows.saturating_mul(columns) > MAX_PIXELS {
+        return Err(OpError::Setting {
+            op: "max_pool",
+            detail: format!("a window has at most {MAX_PIXELS} pixels, found {rows}×{columns}"),
+        });
+    }
+    pooling::shape("max_pool", window, x)
 }
-/// `y` and, where asked for, which pixel of its window won (`ky·kw + kx`, the first of
-/// equals), one byte an output number, dense.
-pub fn forward<T: Element>(
-    pool: &Pool,
-    window: &Window,
-    x: View<'_, T>,
-    y: ViewMut<'_, T>,
-    winners: Option<&mut [u8]>,
-) {
-    let _ = (pool, window, x, y, winners);
-    todo!()
+
+/// A window's rows and columns over one input.
+#[derive(Clone, Copy)]
+struct Grid {
+    rows: Axis,
+    columns: Axis,
 }
-/// `dx`: each gradient goes to the pixel that won.
-pub fn backward<T: Element>(
-    pool: &Pool,
-    window: &Window,
-    dy: View<'_, T>,
-    winners: &[u8],
-    dx: ViewMut<'_, T>,
-) {
-    let _ = (pool, window, dy, winners, dx);
-    todo!()
+
+impl Grid {
+    /// The windows over `x` whose maxima are `y`.
+    fn new(window: &Window, x: Shape, y: Shape) -> Self {
+        pooling::assert_shapes("max_pool", window, x, y);
+        Self {
+            rows: Axis::new(window, 0, x),
+            columns: Axis::new(window, 1, x),
+        }
+    }
 }

@@ -1,0 +1,87 @@
+//! Mean and variance of a batch.
+
+use super::partial;
+use inception_tensor::{Element, Pool, View};
+
+/// Mean and variance (divisor N) of each channel.
+///
+/// With `d = x − x[0]`: `mean = x[0] + Σd/N`, `var = (Σd² − (Σd)²/N)/N`, all in double
+/// precision. Taking the first pixel off keeps a mean that is far larger than the deviation
+/// from swallowing it.
+///
+/// # Shapes
+/// `x` is `[n, h, w, c]`, perhaps a channel slice; `mean` and `var` have `c` numbers,
+/// `workspace` at least [`workspace`](super::workspace).
+///
+/// # Panics
+/// When they do not, or `x` has no pixels.
+pub fn statistics<T: Element>(
+    pool: &Pool,
+    x: View<'_, T>,
+    mean: &mut [T],
+    var: &mut [T],
+    workspace: &mut [T],
+) {
+    let shape = x.shape();
+    let pixels = shape.rows();
+    assert!(pixels > 0, "batch_norm: no pixels in {shape}");
+    assert_eq!(mean.len(), shape.c, "batch_norm: means of {shape}");
+    assert_eq!(var.len(), shape.c, "batch_norm: variances of {shape}");
+    let mut partials = partial::split(shape, workspace).partials;
+    partials.compute(pool, pixels, |first, rows, sums| {
+        let (sum, squares) = sums.split_at_mut(shape.c);
+        add_part(x, first, rows, sum, squares);
+    });
+    let count = pixels as f64;
+    for (c, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
+        let sums = partials.total(c);
+        let offset = sums.first / count;
+        *mean = T::of(x.row(0)[c].f64() + offset);
+        let centred = sums.second / count - offset * offset;
+        // Rounding may leave a constant channel below 0; a NaN stays.
+        *var = T::of(if centred < 0.0 { 0.0 } else { centred });
+    }
+}
+
+/// Adds the deviations of a part from the first pixel, and their squares, four pixels at a
+/// time.
+fn add_part<T: Element>(
+    x: View<'_, T>,
+    first: usize,
+    rows: usize,
+    sum: &mut [f64],
+    squares: &mut [f64],
+) {
+    let origin = x.row(0);
+    let mut row = first;
+    while row + 4 <= first + rows {
+        add_rows(origin, [0, 1, 2, 3].map(|j| x.row(row + j)), sum, squares);
+        row += 4;
+    }
+    for row in row..first + rows {
+        add_rows(origin, [x.row(row)], sum, squares);
+    }
+}
+
+/// Adds `N` pixels.
+#[inline(always)]
+fn add_rows<T: Element, const N: usize>(
+    origin: &[T],
+    rows: [&[T]; N],
+    sum: &mut [f64],
+    squares: &mut [f64],
+) {
+    let len = origin.len();
+    let rows = rows.map(|row| &row[..len]);
+    let (sum, squares) = (&mut sum[..len], &mut squares[..len]);
+    for c in 0..len {
+        let (mut s, mut q) = (0.0, 0.0);
+        for row in &rows {
+            let d = row[c].f64() - origin[c].f64();
+            s += d;
+            q += d * d;
+        }
+        sum[c] += s;
+        squares[c] += q;
+    }
+}

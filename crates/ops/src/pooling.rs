@@ -1,0 +1,140 @@
+//! What pools over sliding windows share: their checks and the geometry of one axis.
+
+use crate::{OpError, Window};
+use inception_tensor::Shape;
+use std::ops::Range;
+
+/// One axis of a sliding window over an input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Axis {
+    /// Pixels that a window reads.
+    pub(crate) kernel: usize,
+    /// Step from a window to the next.
+    pub(crate) stride: usize,
+    /// Padding before the input.
+    pub(crate) before: usize,
+    /// Padding after the input.
+    pub(crate) after: usize,
+    /// Distance between the pixels that a window reads.
+    pub(crate) dilation: usize,
+    /// Pixels of the input.
+    pub(crate) extent: usize,
+}
+
+impl Axis {
+    /// Rows (`axis` 0) or columns (`axis` 1) of `window` over `x`.
+    pub(crate) fn new(window: &Window, axis: usize, x: Shape) -> Self {
+        Self {
+            kernel: window.kernel[axis],
+            stride: window.stride[axis],
+            before: window.padding[axis][0],
+            after: window.padding[axis][1],
+            dilation: window.dilation[axis],
+            extent: [x.h, x.w][axis],
+        }
+    }
+
+    /// The first pixel of window `o`, negative in the padding.
+    #[inline]
+    pub(crate) fn origin(&self, o: usize) -> isize {
+        (o * self.stride) as isize - self.before as isize
+    }
+
+    /// Which of the window's `kernel` places lie on the input.
+    #[inline]
+    pub(crate) fn taps(&self, o: usize) -> Range<usize> {
+        let start = o * self.stride;
+        let skipped = self.before.saturating_sub(start).div_ceil(self.dilation);
+        let reach = (self.extent + self.before).saturating_sub(start);
+        let end = reach.div_ceil(self.dilation).min(self.kernel);
+        skipped.min(end)..end
+    }
+
+    /// The windows that may read a pixel of `pixels`, of `outputs` windows.
+    #[inline]
+    pub(crate) fn windows(&self, pixels: Range<usize>, outputs: usize) -> Range<usize> {
+        let reach = (self.kernel - 1) * self.dilation;
+        let first = (pixels.start + self.before).saturating_sub(reach);
+        let end = (pixels.end + self.before)
+            .div_ceil(self.stride)
+            .min(outputs);
+        first.div_ceil(self.stride).min(end)..end
+    }
+}
+
+/// The output shape of a pool, after the checks that all pools share.
+///
+/// # Errors
+/// When the window does not fit, the padding is more than half of the window, or a window
+/// covers padding alone.
+pub(crate) fn shape(op: &'static str, window: &Window, x: Shape) -> Result<Shape, OpError> {
+    for (axis, name) in ["rows", "columns"].into_iter().enumerate() {
+        let (kernel, padding) = (window.kernel[axis], window.padding[axis]);
+        if let Some(pad) = padding.into_iter().find(|&pad| pad > kernel / 2) {
+            return Err(OpError::Setting {
+                op,
+                detail: format!(
+                    "padding of {pad} {name} is more than half of a window of {kernel}"
+                ),
+            });
+        }
+    }
+    let [h, w] = window.output(op, [x.h, x.w])?;
+    for (axis, (outputs, name)) in [(h, "row"), (w, "column")].into_iter().enumerate() {
+        let line = Axis::new(window, axis, x);
+        if let Some(o) = (0..outputs).find(|&o| line.taps(o).is_empty()) {
+            return Err(OpError::Shape {
+                op,
+                detail: format!("the windows of output {name} {o} cover padding alone in {x}"),
+            });
+        }
+    }
+    Ok(Shape { h, w, ..x })
+}
+
+/// Panics unless `y` is the output shape of `window` over `x`.
+#[track_caller]
+pub(crate) fn assert_shapes(op: &'static str, window: &Window, x: Shape, y: Shape) {
+    match shape(op, window, x) {
+        Ok(expected) => assert_eq!(y, expected, "{op}: output of {x}"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taps_and_windows_agree_with_counting() {
+        for (kernel, stride, before, dilation, extent) in (1..4)
+            .flat_map(|k| (1..4).map(move |s| (k, s)))
+            .flat_map(|(k, s)| (0..3).map(move |p| (k, s, p)))
+            .flat_map(|(k, s, p)| (1..4).map(move |d| (k, s, p, d)))
+            .flat_map(|(k, s, p, d)| (1..6).map(move |e| (k, s, p, d, e)))
+        {
+            let axis = Axis {
+                kernel,
+                stride,
+                before,
+                after: before,
+                dilation,
+                extent,
+            };
+            let reads = |o: usize, k: usize| {
+                let at = axis.origin(o) + (k * dilation) as isize;
+                (0..extent as isize).contains(&at).then_some(at as usize)
+            };
+            for o in 0..8 {
+                let taps = (0..kernel).filter(|&k| reads(o, k).is_some());
+                assert!(taps.eq(axis.taps(o)), "{axis:?} {o}");
+            }
+            for i in 0..extent {
+                let windows = axis.windows(i..i + 1, 6);
+                for o in (0..6).filter(|&o| (0..kernel).any(|k| reads(o, k) == Some(i))) {
+                    assert!(windows.contains(&o), "{axis:?} pixel {i} window {o}");
+                }
+            }
+        }
+    }
+}
