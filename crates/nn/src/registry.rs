@@ -1,0 +1,152 @@
+//! Which models there are.
+
+use crate::models::{AlexNet, GoogLeNet, GoogLeNetConfig};
+use crate::models::{InceptionSmall, SimpleInceptionNet, Vgg16};
+use crate::{Builder, Network, NnError, Resolved};
+use inception_autograd::GraphError;
+
+type Build = fn(&mut Builder<'_>, &Resolved) -> Result<Box<dyn Network>, GraphError>;
+
+/// A model that can be built by name.
+#[derive(Debug)]
+pub struct ModelInfo {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub about: &'static str,
+    /// Where it is described.
+    pub source: &'static str,
+    /// Usual input `[c, h, w]`.
+    pub input: [usize; 3],
+    /// Usual number of classes.
+    pub classes: usize,
+    /// Whether it has auxiliary classifiers.
+    pub has_aux: bool,
+    /// Usual dropout in front of the logits.
+    pub dropout: f64,
+    pub(crate) build: Build,
+}
+
+static REGISTRY: [ModelInfo; 7] = [
+    ModelInfo {
+        name: "simple-inception",
+        about: "one Inception module without activations, as it is taught",
+        source: "Inception module of Szegedy et al. 2014, figure 2b",
+        input: [3, 32, 32],
+        classes: 10,
+        has_aux: false,
+        dropout: 0.0,
+        build: |b, options| Ok(Box::new(SimpleInceptionNet::new(b, options))),
+    },
+    ModelInfo {
+        name: "inception-small",
+        about: "three Inception modules with batch norm, for 28 to 32 pixels",
+        source: "this project",
+        input: [1, 28, 28],
+        classes: 10,
+        has_aux: false,
+        dropout: 0.2,
+        build: |b, options| Ok(Box::new(InceptionSmall::new(b, options))),
+    },
+    ModelInfo {
+        name: "googlenet",
+        about: "GoogLeNet as published: local response norm, 5×5 branch",
+        source: "Szegedy et al. 2014, Going Deeper with Convolutions",
+        input: [3, 224, 224],
+        classes: 1000,
+        has_aux: true,
+        dropout: 0.4,
+        build: |b, options| googlenet(b, &GoogLeNetConfig::PAPER, options),
+    },
+    ModelInfo {
+        name: "googlenet-bn",
+        about: "GoogLeNet as published, with batch norm",
+        source: "Szegedy et al. 2014; Ioffe and Szegedy 2015",
+        input: [3, 224, 224],
+        classes: 1000,
+        has_aux: true,
+        dropout: 0.4,
+        build: |b, options| googlenet(b, &GoogLeNetConfig::PAPER_BN, options),
+    },
+    ModelInfo {
+        name: "googlenet-torchvision",
+        about: "GoogLeNet as torchvision has it: batch norm, 3×3 in the third branch",
+        source: "torchvision googlenet.py",
+        input: [3, 224, 224],
+        classes: 1000,
+        has_aux: true,
+        dropout: 0.2,
+        build: |b, options| googlenet(b, &GoogLeNetConfig::TORCHVISION, options),
+    },
+    ModelInfo {
+        name: "alexnet",
+        about: "AlexNet as torchvision has it, to compare with",
+        source: "Krizhevsky 2014; torchvision alexnet.py",
+        input: [3, 224, 224],
+        classes: 1000,
+        has_aux: false,
+        dropout: 0.5,
+        build: |b, options| Ok(Box::new(AlexNet::new(b, options))),
+    },
+    ModelInfo {
+        name: "vgg16",
+        about: "VGG-16, to compare with",
+        source: "Simonyan and Zisserman 2014; torchvision vgg.py",
+        input: [3, 224, 224],
+        classes: 1000,
+        has_aux: false,
+        dropout: 0.5,
+        build: |b, options| Ok(Box::new(Vgg16::new(b, options))),
+    },
+];
+
+fn googlenet(
+    b: &mut Builder<'_>,
+    config: &GoogLeNetConfig,
+    options: &Resolved,
+) -> Result<Box<dyn Network>, GraphError> {
+    Ok(Box::new(GoogLeNet::new(b, config, options)?))
+}
+
+/// Every model that can be built by name.
+pub fn registry() -> &'static [ModelInfo] {
+    &REGISTRY
+}
+
+/// The model called `name`.
+///
+/// # Errors
+/// When there is none; the error lists the names and the one most like `name`.
+pub fn find(name: &str) -> Result<&'static ModelInfo, NnError> {
+    let known = REGISTRY.iter().find(|info| info.name == name);
+    known.ok_or_else(|| NnError::UnknownModel {
+        name: name.to_owned(),
+        nearest: nearest(name),
+        names: REGISTRY.iter().map(|info| info.name).collect(),
+    })
+}
+
+/// The name that the fewest edits lead to, unless they would rewrite most of it.
+fn nearest(name: &str) -> Option<&'static str> {
+    let folded = name.to_lowercase().replace('_', "-");
+    let distance = |info: &&ModelInfo| edits(&folded, info.name);
+    let best = REGISTRY.iter().min_by_key(distance)?;
+    let close = distance(&best) * 2 <= best.name.chars().count();
+    close.then_some(best.name)
+}
+
+/// Insertions, deletions and replacements that turn `a` into `b` (Levenshtein).
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &y) in b.iter().enumerate() {
+            let replace = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replace.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
