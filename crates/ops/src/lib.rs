@@ -13,6 +13,7 @@ mod error;
 mod parts;
 mod pooling;
 mod tile;
+mod transpose;
 mod window;
 
 pub mod adaptive_avg_pool;

@@ -25,11 +25,13 @@ pub(crate) struct Part<'a, T> {
     pub(crate) out: ViewMut<'a, T>,
 }
 
-/// How many numbers of scratch memory a task needs for each row, and the most rows it takes.
+/// How many numbers of scratch memory a task needs, and the most rows it takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tile {
     /// Scratch numbers for each row.
     pub(crate) scratch: usize,
+    /// Scratch numbers besides.
+    pub(crate) fixed: usize,
     /// The most rows.
     pub(crate) rows: usize,
 }
@@ -70,7 +72,7 @@ pub(crate) fn for_each_part<T: Element>(
         };
         by_rows(pool, outputs, tile, 0, &f);
     } else if total > 0 {
-        by_columns(pool, outputs, tile.scratch * total, &f);
+        by_columns(pool, outputs, tile.scratch * total + tile.fixed, &f);
     }
 }
 
@@ -100,7 +102,7 @@ fn by_rows<T: Element>(
             out,
         })
         .collect();
-    with_scratch(total * tile.scratch, |scratch| {
+    with_scratch(total * tile.scratch + tile.fixed, |scratch| {
         f(first, &mut parts, scratch);
     });
 }
@@ -171,12 +173,13 @@ mod tests {
             ]);
             let tile = Tile {
                 scratch: 2,
+                fixed: 5,
                 rows: 96,
             };
             for_each_part(&pool, outputs, tile, |first, parts, scratch| {
                 for part in parts {
                     let rows = part.out.shape().rows();
-                    assert_eq!(scratch.len(), rows * 2);
+                    assert_eq!(scratch.len(), rows * 2 + 5);
                     for r in 0..rows {
                         for (c, x) in part.out.row_mut(r).iter_mut().enumerate() {
                             // Blocks of columns start from scratch memory, so the value is

@@ -1,9 +1,10 @@
 //! The gradient of the input.
 
-use super::patches::{Lowered, Offsets, Patches, Place, ROWS, cut};
+use super::patches::{DEPTH, Lowered, Offsets, Patches, Place, ROWS, cut};
 use super::{NAME, check};
 use crate::Window;
-use crate::parts::{Outputs, Part, Tile, for_each_part, rows};
+use crate::parts::{Outputs, Part, for_each_part, rows};
+use crate::transpose::{STRIP, transpose};
 use inception_tensor::{
     Accumulate, Element, Epilogue, Operand, Pool, Shape, View, ViewMut, gemm, with_scratch,
 };
@@ -15,9 +16,7 @@ use std::ops::Range;
 /// # Shapes
 /// Each `[kh, kw, c_in, c_out]`.
 pub fn backward_input_workspace(window: &Window, weights: &[Shape]) -> usize {
-    if window.is_pointwise() {
-        return 0;
-    }
+    let _ = window;
     weights.iter().map(|w| w.len()).sum()
 }
 
@@ -55,9 +54,6 @@ pub fn backward_input<T: Element>(
     if dx.shape().is_empty() {
         return;
     }
-    if window.is_pointwise() {
-        return pointwise(pool, dy, weights, dx);
-    }
     let sizes: SmallVec<[Shape; 4]> = weights.iter().map(View::shape).collect();
     let needed = backward_input_workspace(window, &sizes);
     assert!(
@@ -75,30 +71,32 @@ pub fn backward_input<T: Element>(
         rest = tail;
     }
     match window.stride {
-        [1, 1] => dense(pool, &phases[0], dy, &turned, dx),
+        [1, 1] => dense(pool, window, &phases[0], dy, &turned, dx),
         stride => phased(pool, &phases, stride, dy, &turned, dx),
     }
 }
 
-/// `dx = Σ_i dy[i]·weights[i]ᵀ`.
-fn pointwise<T: Element>(
+/// `dx = dy·weightᵀ`: [`backward_input`] of a pointwise window and one bank, without a
+/// workspace. The weight is read across its rows, which is slow but for few rows of `dy`.
+pub(crate) fn backward_input_by_rows<T: Element>(
     pool: &Pool,
-    dy: &[View<'_, T>],
-    weights: &[View<'_, T>],
+    dy: View<'_, T>,
+    weight: View<'_, T>,
     dx: ViewMut<'_, T>,
 ) {
-    let tile = Tile {
-        scratch: 0,
-        rows: ROWS,
-    };
-    for_each_part(pool, Outputs::from_iter([dx]), tile, |first, parts, _| {
+    check(&Window::square(1), dx.shape(), weight.shape(), dy.shape());
+    let lowered = Lowered::Rows(dy);
+    let outputs = Outputs::from_iter([dx]);
+    for_each_part(pool, outputs, lowered.tile(), |first, parts, scratch| {
         for Part { column, out, .. } in parts {
             let size = out.shape();
-            for (bank, (dy, weight)) in dy.iter().zip(weights).enumerate() {
+            for depth in lowered.depths() {
+                let left = lowered.transposed(first, size.rows(), depth.clone(), scratch);
+                let right = rows(weight, *column, size.c).channels(depth.start, depth.len());
                 gemm(
-                    Operand::Plain(rows(*dy, first, size.rows())),
-                    Operand::Transposed(rows(*weight, *column, size.c)),
-                    accumulate(bank == 0),
+                    Operand::Transposed(left),
+                    Operand::Transposed(right),
+                    accumulate(depth.start == 0),
                     Epilogue::NONE,
                     out.reborrow(),
                 );
@@ -205,29 +203,14 @@ fn turn<T: Element>(pool: &Pool, phases: &[Phase], weight: View<'_, T>, out: &mu
         let phase = &phases[after - 1];
         let [row, column] = phase.tap(i - phase.before);
         let first = (row * weight.shape().h + column) * c_in;
-        transpose(rows(weight, first, c_in), block);
+        transpose(rows(weight, first, c_in), block, c_in);
     });
-}
-
-/// `out = matrixᵀ`, in squares that fit the first-level cache.
-fn transpose<T: Element>(matrix: View<'_, T>, out: &mut [T]) {
-    const SIDE: usize = 32;
-    let Shape { n, c, .. } = matrix.shape();
-    for columns in cut(0..c, SIDE) {
-        for block in cut(0..n, SIDE) {
-            for column in columns.clone() {
-                let line = &mut out[column * n..][block.clone()];
-                for (out, row) in line.iter_mut().zip(block.clone()) {
-                    *out = matrix.data()[row * matrix.stride() + column];
-                }
-            }
-        }
-    }
 }
 
 /// Stride 1: one phase, whose pixels are those of `dx`.
 fn dense<T: Element>(
     pool: &Pool,
+    window: &Window,
     phase: &Phase,
     dy: &[View<'_, T>],
     turned: &[&[T]],
@@ -236,12 +219,13 @@ fn dense<T: Element>(
     let Shape { h, w, c: c_in, .. } = dx.shape();
     let lowered: SmallVec<[Lowered<'_, T>; 4]> = dy
         .iter()
-        .map(|dy| Lowered::Patches(phase.patches(*dy), [h, w]))
+        .map(|&dy| match window.is_pointwise() {
+            true => Lowered::Rows(dy),
+            false => Lowered::Patches(phase.patches(dy), [h, w]),
+        })
         .collect();
-    let tile = Tile {
-        scratch: lowered.iter().map(Lowered::scratch).max().unwrap_or(0),
-        rows: ROWS,
-    };
+    let deepest = lowered.iter().max_by_key(|lowered| lowered.depth());
+    let tile = deepest.expect("a bank").tile();
     let outputs = Outputs::from_iter([dx]);
     for_each_part(pool, outputs, tile, |first, parts, scratch| {
         for Part { column, out, .. } in parts {
@@ -249,10 +233,10 @@ fn dense<T: Element>(
             for (bank, (lowered, turned)) in lowered.iter().zip(turned).enumerate() {
                 let factor = phase.factor(turned, dy[bank].shape().c, c_in);
                 for depth in lowered.depths() {
-                    let left = lowered.block(first, size.rows(), depth.clone(), scratch);
+                    let left = lowered.transposed(first, size.rows(), depth.clone(), scratch);
                     let right = rows(factor, depth.start, depth.len());
                     gemm(
-                        Operand::Plain(left),
+                        Operand::Transposed(left),
                         Operand::Plain(right.channels(*column, size.c)),
                         accumulate(bank == 0 && depth.start == 0),
                         Epilogue::NONE,
@@ -310,18 +294,20 @@ impl Grid {
         rest.div_ceil(self.stride[1])
     }
 
-    /// The rows of the phase, as its place and the row in the tile.
-    fn rows(&self) -> impl Iterator<Item = (Place, usize)> + '_ {
-        let h = self.shape.h;
-        let lines = self.lines.clone();
-        let mine = move |line: &usize| line % h % self.stride[0] == self.start[0];
-        lines.filter(mine).map(move |line| {
-            let place = Place {
-                image: line / h,
-                row: line % h / self.stride[0],
-                column: 0,
-            };
-            (place, line - self.lines.start)
+    /// The rows of the phase, counted over all images.
+    fn rows(&self) -> impl Iterator<Item = usize> + '_ {
+        let mine = |line: &usize| line % self.shape.h % self.stride[0] == self.start[0];
+        self.lines.clone().filter(mine)
+    }
+
+    /// The pixels of the phase.
+    fn places(&self) -> impl Iterator<Item = Place> + '_ {
+        self.rows().flat_map(move |line| {
+            (0..self.columns()).map(move |column| Place {
+                image: line / self.shape.h,
+                row: line % self.shape.h / self.stride[0],
+                column,
+            })
         })
     }
 
@@ -339,37 +325,36 @@ fn fill_phase<T: Element>(
     turned: &[&[T]],
     block: &mut ViewMut<'_, T>,
 ) {
-    let (columns, count, c_in) = (grid.columns(), grid.count(), grid.shape.c);
+    let (count, c_in) = (grid.count(), grid.shape.c);
     let widest = dy.iter().map(|dy| dy.shape().c).max().unwrap_or(0);
-    let depth = (phase.taps() * widest).min(super::patches::DEPTH);
-    with_scratch(count * (depth + c_in), |memory| {
+    let depth = (phase.taps() * widest).min(DEPTH);
+    with_scratch(count * (depth + c_in) + depth * STRIP, |memory| {
         let (product, scratch) = memory.split_at_mut(count * c_in);
         // A phase that no tap reaches has a gradient of zero.
         product.fill(T::zero());
         for (dy, turned) in dy.iter().zip(turned) {
             let patches = phase.patches(*dy);
             let factor = phase.factor(turned, dy.shape().c, c_in);
-            for depth in cut(0..patches.depth(), super::patches::DEPTH) {
-                let scratch = &mut scratch[..count * depth.len()];
-                let runs = scratch.chunks_exact_mut(columns * depth.len());
-                for ((place, _), run) in grid.rows().zip(runs) {
-                    patches.gather(place, columns, depth.clone(), run);
-                }
+            for depth in cut(0..patches.depth(), DEPTH) {
+                let size = depth.len();
+                let (strip, left) = scratch.split_at_mut(size * STRIP);
+                let left = &mut left[..size * count];
+                patches.gather_transposed(grid.places(), depth.clone(), strip, left, count);
                 gemm(
-                    Operand::Plain(View::new(scratch, Shape::matrix(count, depth.len()))),
-                    Operand::Plain(rows(factor, depth.start, depth.len())),
+                    Operand::Transposed(View::new(left, Shape::matrix(size, count))),
+                    Operand::Plain(rows(factor, depth.start, size)),
                     Accumulate::Add,
                     Epilogue::NONE,
                     ViewMut::new(product, Shape::matrix(count, c_in)),
                 );
             }
         }
-        for ((_, line), run) in grid.rows().zip(product.chunks_exact(columns * c_in)) {
-            for (i, pixel) in run.chunks_exact(c_in).enumerate() {
-                let column = grid.start[1] + i * grid.stride[1];
-                block
-                    .row_mut(line * grid.shape.w + column)
-                    .copy_from_slice(pixel);
+        let mut pixels = product.chunks_exact(c_in);
+        for line in grid.rows() {
+            let first = (line - grid.lines.start) * grid.shape.w;
+            let columns = (grid.start[1]..grid.shape.w).step_by(grid.stride[1]);
+            for (column, pixel) in columns.zip(pixels.by_ref()) {
+                block.row_mut(first + column).copy_from_slice(pixel);
             }
         }
     });

@@ -4,6 +4,7 @@ use super::patches::{Lowered, ROWS, cut};
 use super::{NAME, check};
 use crate::Window;
 use crate::parts::rows;
+use crate::transpose::STRIP;
 use inception_tensor::{
     Accumulate, Element, Epilogue, Operand, Pool, Shape, View, ViewMut, gemm, with_scratch,
 };
@@ -64,7 +65,7 @@ pub fn backward_weight<T: Element>(
     let (depth, c_out) = (lowered.depth(), dy.shape().c);
     let parts = parts(depth, pixels);
     if parts == 1 {
-        return sweep(pool, &lowered, dy, 0..pixels, dw, db);
+        return sweep(pool, &lowered, dy, 0..pixels, narrow(depth), dw, db);
     }
     let (needed, size) = (parts * (depth + 1) * c_out, (depth + 1) * c_out);
     assert!(
@@ -80,7 +81,7 @@ pub fn backward_weight<T: Element>(
         let sums = db.is_some().then_some(sums);
         let start = pixels.min(part * share);
         let range = start..pixels.min(start + share);
-        sweep(pool, &lowered, dy, range, matrix, sums);
+        sweep(pool, &lowered, dy, range, BLOCK, matrix, sums);
     });
     add_partials(pool, partials, size, dw, db);
 }
@@ -96,7 +97,15 @@ pub(crate) fn backward_weight_by_rows<T: Element>(
 ) {
     check_gradients(&Window::square(1), x, dy, &dw, db.as_deref());
     let pixels = 0..dy.shape().rows();
-    sweep(pool, &Lowered::Rows(x), dy, pixels, dw, db);
+    sweep(
+        pool,
+        &Lowered::Rows(x),
+        dy,
+        pixels,
+        narrow(x.shape().c),
+        dw,
+        db,
+    );
 }
 
 fn check_gradients<T: Element>(
@@ -114,12 +123,19 @@ fn check_gradients<T: Element>(
     );
 }
 
-/// Both gradients, summed over a range of pixels.
+/// Rows of each task where the rows alone must keep all threads busy.
+fn narrow(depth: usize) -> usize {
+    let even = depth.div_ceil(TASKS).next_multiple_of(STRIP);
+    even.clamp(BLOCK / 4, BLOCK)
+}
+
+/// Both gradients, summed over a range of pixels, by tasks of `block` rows.
 fn sweep<T: Element>(
     pool: &Pool,
     lowered: &Lowered<'_, T>,
     dy: View<'_, T>,
     pixels: Range<usize>,
+    block: usize,
     mut dw: ViewMut<'_, T>,
     db: Option<&mut [T]>,
 ) {
@@ -131,9 +147,6 @@ fn sweep<T: Element>(
         return;
     }
     let dy = rows(dy, pixels.start, pixels.len());
-    // A few narrow blocks rather than one where there would be nothing to share.
-    let depth = lowered.depth();
-    let block = depth.div_ceil(4).next_multiple_of(16).clamp(64, BLOCK);
     pool.join(
         || {
             pool.for_each_rows(dw, block, |first, out| {

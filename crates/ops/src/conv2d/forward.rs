@@ -1,8 +1,8 @@
 //! The output.
 
-use super::patches::{Lowered, ROWS};
+use super::patches::Lowered;
 use super::{Filter, NAME, check};
-use crate::parts::{Outputs, Part, Tile, for_each_part, rows};
+use crate::parts::{Outputs, Part, for_each_part, rows};
 use crate::{Activation, Window};
 use inception_tensor::{Accumulate, Element, Epilogue, Operand, Pool, View, ViewMut, gemm};
 
@@ -42,12 +42,8 @@ pub fn forward<T: Element>(
         return;
     };
     let lowered = Lowered::new(window, x, grid);
-    let tile = Tile {
-        scratch: lowered.scratch(),
-        rows: ROWS,
-    };
     let outputs: Outputs<'_, T> = y.iter_mut().map(ViewMut::reborrow).collect();
-    for_each_part(pool, outputs, tile, |first, parts, scratch| {
+    for_each_part(pool, outputs, lowered.tile(), |first, parts, scratch| {
         multiply(&lowered, filters, activation, first, parts, scratch);
     });
 }
@@ -63,7 +59,7 @@ fn multiply<T: Element>(
 ) {
     let count = parts[0].out.shape().rows();
     for depth in lowered.depths() {
-        let left = lowered.block(first, count, depth.clone(), scratch);
+        let left = lowered.transposed(first, count, depth.clone(), scratch);
         for Part { bank, column, out } in parts.iter_mut() {
             let (filter, width) = (&filters[*bank], out.shape().c);
             let right = rows(filter.weight, depth.start, depth.len()).channels(*column, width);
@@ -80,7 +76,7 @@ fn multiply<T: Element>(
                 Epilogue::NONE
             };
             gemm(
-                Operand::Plain(left),
+                Operand::Transposed(left),
                 Operand::Plain(right),
                 accumulate,
                 epilogue,

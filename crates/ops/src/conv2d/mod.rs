@@ -17,6 +17,7 @@ pub use backward_input::{backward_input, backward_input_workspace};
 pub use backward_weight::{backward_weight, backward_weight_workspace};
 pub use forward::forward;
 
+pub(crate) use backward_input::backward_input_by_rows;
 pub(crate) use backward_weight::backward_weight_by_rows;
 
 use crate::{OpError, Window};

@@ -1,8 +1,9 @@
 //! Convolutions as matrix products: one row of input numbers for each output pixel.
 
 use crate::Window;
-use crate::parts::rows;
-use inception_tensor::{Element, View};
+use crate::parts::{Tile, rows};
+use crate::transpose::{STRIP, transpose, transpose_strip};
+use inception_tensor::{Element, Shape, View};
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -57,26 +58,59 @@ impl<'a, T: Element> Patches<'a, T> {
         self.rows.len() * self.columns.len() * self.source.shape().c
     }
 
-    /// Writes the numbers `depth` of `count` patches along a row of the grid.
-    pub(super) fn gather(&self, at: Place, count: usize, depth: Range<usize>, out: &mut [T]) {
-        let c = self.source.shape().c;
-        let run = self.columns.len() * c;
-        let joined = self.source.is_dense() && self.columns.windows(2).all(|p| p[1] == p[0] + 1);
+    /// Whether the pixels that a row of a patch reads are neighbours in memory.
+    fn joined(&self) -> bool {
+        self.source.is_dense() && self.columns.windows(2).all(|p| p[1] == p[0] + 1)
+    }
+
+    /// Writes the numbers `depth` of patches, a row of `out` for each place.
+    pub(super) fn gather(
+        &self,
+        places: impl Iterator<Item = Place>,
+        depth: Range<usize>,
+        out: &mut [T],
+    ) {
+        let joined = self.joined();
+        for (patch, at) in out.chunks_exact_mut(depth.len()).zip(places) {
+            self.gather_one(at, depth.start, joined, patch);
+        }
+    }
+
+    /// The same as columns of `out`, which has `depth` rows of `count` numbers, through a
+    /// strip of `STRIP·depth` numbers.
+    pub(super) fn gather_transposed(
+        &self,
+        mut places: impl Iterator<Item = Place>,
+        depth: Range<usize>,
+        strip: &mut [T],
+        out: &mut [T],
+        count: usize,
+    ) {
+        for first in (0..count).step_by(STRIP) {
+            let rows = STRIP.min(count - first);
+            let strip = &mut strip[..rows * depth.len()];
+            self.gather(places.by_ref(), depth.clone(), strip);
+            let strip = View::new(strip, Shape::matrix(rows, depth.len()));
+            transpose_strip(strip, &mut out[first..], count);
+        }
+    }
+
+    /// Writes the numbers of one patch from `depth` on.
+    fn gather_one(&self, at: Place, depth: usize, joined: bool, patch: &mut [T]) {
+        let run = self.columns.len() * self.source.shape().c;
         let top = (at.row * self.step[0]) as isize;
-        for (i, patch) in out.chunks_exact_mut(depth.len()).take(count).enumerate() {
-            let left = ((at.column + i) * self.step[1]) as isize;
-            let (mut from, mut rest) = (depth.start, patch);
-            while !rest.is_empty() {
-                let (tap, start) = (from / run, from % run);
-                let end = run.min(start + rest.len());
-                let (out, tail) = rest.split_at_mut(end - start);
-                match self.inside(top + self.rows[tap]) {
-                    None => out.fill(T::zero()),
-                    Some(y) if joined => self.copy_joined(at.image, y, left, start..end, out),
-                    Some(y) => self.copy_apart(at.image, y, left, start..end, out),
-                }
-                (from, rest) = (from + end - start, tail);
+        let left = (at.column * self.step[1]) as isize;
+        let (mut tap, mut start) = (depth / run, depth % run);
+        let mut rest = patch;
+        while !rest.is_empty() {
+            let end = run.min(start + rest.len());
+            let (out, tail) = rest.split_at_mut(end - start);
+            match self.inside(top + self.rows[tap]) {
+                None => out.fill(T::zero()),
+                Some(y) if joined => self.copy_joined(at.image, y, left, start..end, out),
+                Some(y) => self.copy_apart(at.image, y, left, start..end, out),
             }
+            (tap, start, rest) = (tap + 1, 0, tail);
         }
     }
 
@@ -149,25 +183,48 @@ impl<'a, T: Element> Lowered<'a, T> {
         }
     }
 
-    /// Numbers of scratch memory that [`Lowered::block`] needs for each row.
-    pub(super) fn scratch(&self) -> usize {
-        match self {
-            Self::Rows(_) => 0,
-            Self::Patches(patches, _) => patches.depth().min(DEPTH),
+    /// The scratch memory that [`Lowered::transposed`] needs.
+    pub(super) fn tile(&self) -> Tile {
+        let depth = self.depth().min(DEPTH);
+        Tile {
+            scratch: depth,
+            fixed: depth * STRIP,
+            rows: ROWS,
         }
     }
 
-    /// Ranges of columns to ask [`Lowered::block`] for, in order.
+    /// Ranges of columns to ask [`Lowered::transposed`] for, in order.
     pub(super) fn depths(&self) -> impl Iterator<Item = Range<usize>> + use<T> {
-        let depth = self.depth();
-        let step = match self {
-            Self::Rows(_) => depth,
-            Self::Patches(..) => DEPTH,
-        };
-        cut(0..depth, step)
+        cut(0..self.depth(), DEPTH)
     }
 
-    /// Rows `first .. first + count` and columns `depth` of the factor.
+    /// Columns `depth` and rows `first .. first + count` of the factor, transposed: the
+    /// layout that a product reads fastest.
+    pub(super) fn transposed<'s>(
+        &self,
+        first: usize,
+        count: usize,
+        depth: Range<usize>,
+        scratch: &'s mut [T],
+    ) -> View<'s, T> {
+        let (strip, out) = scratch.split_at_mut(STRIP * depth.len());
+        let out = &mut out[..count * depth.len()];
+        let shape = Shape::matrix(depth.len(), count);
+        match self {
+            Self::Rows(x) => {
+                let block = rows(*x, first, count).channels(depth.start, depth.len());
+                transpose(block, out, count);
+            }
+            Self::Patches(patches, grid) => {
+                let places = places(*grid, first);
+                patches.gather_transposed(places, depth, strip, out, count);
+            }
+        }
+        View::new(out, shape)
+    }
+
+    /// Rows `first .. first + count` and columns `depth` of the factor; of patches, in
+    /// `scratch`.
     pub(super) fn block<'s>(
         &'s self,
         first: usize,
@@ -179,37 +236,42 @@ impl<'a, T: Element> Lowered<'a, T> {
             Self::Rows(x) => rows(*x, first, count).channels(depth.start, depth.len()),
             Self::Patches(patches, grid) => {
                 let scratch = &mut scratch[..count * depth.len()];
-                gather_grid(patches, *grid, first, depth.clone(), scratch);
-                let shape = inception_tensor::Shape::matrix(count, depth.len());
+                let shape = Shape::matrix(count, depth.len());
+                patches.gather(places(*grid, first), depth, scratch);
                 View::new(scratch, shape)
             }
         }
     }
 }
 
-/// Writes patches of consecutive pixels of the grid, over its rows and images.
-fn gather_grid<T: Element>(
-    patches: &Patches<'_, T>,
-    [height, width]: [usize; 2],
-    first: usize,
-    depth: Range<usize>,
-    mut out: &mut [T],
-) {
-    let mut at = Place {
+/// The pixels of a grid of so many rows and columns, from number `first` on, over images
+/// without end.
+fn places([height, width]: [usize; 2], first: usize) -> impl Iterator<Item = Place> {
+    let start = Place {
         image: first / width / height,
         row: first / width % height,
         column: first % width,
     };
-    while !out.is_empty() {
-        let count = (width - at.column).min(out.len() / depth.len());
-        let (run, tail) = out.split_at_mut(count * depth.len());
-        patches.gather(at, count, depth.clone(), run);
-        out = tail;
-        (at.row, at.column) = (at.row + 1, 0);
-        if at.row == height {
-            (at.image, at.row) = (at.image + 1, 0);
-        }
-    }
+    std::iter::successors(Some(start), move |&at| {
+        Some(if at.column + 1 < width {
+            Place {
+                column: at.column + 1,
+                ..at
+            }
+        } else if at.row + 1 < height {
+            Place {
+                row: at.row + 1,
+                column: 0,
+                ..at
+            }
+        } else {
+            Place {
+                image: at.image + 1,
+                row: 0,
+                column: 0,
+            }
+        })
+    })
 }
 
 /// Cuts a range into ranges of `step`, the last one possibly shorter.

@@ -4,7 +4,7 @@
 
 pub mod reference;
 
-use crate::conv2d::{self, Filter, backward_weight_by_rows};
+use crate::conv2d::{self, Filter, backward_input_by_rows, backward_weight_by_rows};
 use crate::{Activation, OpError, Window};
 use inception_tensor::{Element, Pool, Shape, View, ViewMut};
 
@@ -85,7 +85,7 @@ pub fn backward_input<T: Element>(
     dx: ViewMut<'_, T>,
 ) {
     check(dx.shape(), weight.shape(), dy.shape());
-    conv2d::backward_input(pool, &POINT, &[dy], &[weight], dx, &mut []);
+    backward_input_by_rows(pool, dy, weight, dx);
 }
 
 /// `dw = xᵀ·dy`, `db = Σ_n dy`.

@@ -2,6 +2,8 @@
 //! directional derivatives.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod cases;
+
 use inception_tensor::{Element, Pool, Shape, Stream, Tensor, View, ViewMut};
 
 /// What the channels between slices hold.
