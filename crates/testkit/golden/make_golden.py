@@ -130,8 +130,8 @@ def simple_inception(lr=5e-6):
     fixture = Fixture(
         "simple_inception", 8192, weight_gain=3, input_shape=shape, classes=classes, lr=lr,
         momentum=0.9, steps=10,
-        architecture="conv1 3->64 3x3 pad 1; inception1 1x1 64, 1x1 96 -> 3x3 128, "
-        "1x1 16 -> 5x5 32, max pool 3/1 pad 1 -> 1x1 32; flatten; fc 262144 -> 10; all biased",
+        architecture="conv1 3->64 3x3 pad 1; inception1 1x1 64, 1x1 64 -> 3x3 128, "
+        "1x1 64 -> 5x5 128, max pool 3/1 pad 1 -> 1x1 32; flatten; fc 360448 -> 10; all biased",
     )
     target = torch.from_numpy(formula.labels(shape[0], classes))
     loss_of = lambda y: F.cross_entropy(y, target)

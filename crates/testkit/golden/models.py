@@ -103,8 +103,8 @@ class SimpleInception(nn.Module):
     def __init__(self, classes, side):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 3, padding=1)
-        self.inception1 = self.Module(64, 64, 96, 128, 16, 32, 32)
-        self.fc = nn.Linear(256 * side * side, classes)
+        self.inception1 = self.Module(64, 64, 64, 128, 64, 128, 32)
+        self.fc = nn.Linear(352 * side * side, classes)
 
     def forward(self, x):
         return self.fc(torch.flatten(self.inception1(self.conv1(x)), 1))

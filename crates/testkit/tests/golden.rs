@@ -144,7 +144,7 @@ fn a_naive_dilated_convolution_is_the_fixtures() {
 #[test]
 fn a_naive_simple_inception_has_the_fixtures_logits_and_sampled_gradient() {
     let golden = Golden::load("simple_inception").unwrap();
-    let (n, side, classes, features) = (4, 32, 10, 256 * 32 * 32);
+    let (n, side, classes, features) = (4, 32, 10, 352 * 32 * 32);
     let x = conv(
         &wide(input(&[n, 3, side, side])),
         [n, 3, side, side],
@@ -166,8 +166,8 @@ fn a_naive_simple_inception_has_the_fixtures_logits_and_sampled_gradient() {
     let y = concat(
         &[
             at(&x, 64, "conv1", 64, 1),
-            at(&at(&x, 64, "conv3.0", 96, 1), 96, "conv3.1", 128, 3),
-            at(&at(&x, 64, "conv5.0", 16, 1), 16, "conv5.1", 32, 5),
+            at(&at(&x, 64, "conv3.0", 64, 1), 64, "conv3.1", 128, 3),
+            at(&at(&x, 64, "conv5.0", 64, 1), 64, "conv5.1", 128, 5),
             at(&max_pool(&x, side, side), 64, "pool.1", 32, 1),
         ],
         n,
