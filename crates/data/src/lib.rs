@@ -8,10 +8,12 @@ mod decode;
 mod digest;
 mod error;
 mod escape;
+mod folder;
 mod idx;
 mod report;
 pub mod shapes;
 mod subset;
+mod transform;
 
 pub use cifar::{Cifar, CifarKind, CifarSize, OpenedCifar};
 pub use dataset::{Dataset, Image, Sample, Split};
@@ -21,6 +23,12 @@ pub use decode::{
 };
 pub use error::{DataError, ErrorKind};
 pub use escape::{escape, escape_path};
+pub use folder::{EmptyClasses, Folder, FolderLimits, FolderOptions, FollowSymlinks, OpenedFolder};
 pub use idx::{FASHION_MNIST_CLASSES, FASHION_MNIST_SYSTEM_DIR, FashionMnist, Idx};
 pub use report::{Notice, Report, Tally};
 pub use subset::{Holdout, HoldoutParts, Subset};
+pub use transform::{
+    Augment, ColorJitter, ColorStep, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Mirror, Normalise,
+    PadCrop, Pipeline, Placement, Preprocess, ResizeSpec, ResizedCrop, Size, Transform, Window,
+    crop_and_resize, resize, resize_window,
+};
