@@ -89,44 +89,65 @@ pub fn parse(bytes: Vec<u8>, path: &Path, limits: &Limits) -> Result<Archive, St
 /// # Errors
 /// As [`parse`], and [`StoreError::Io`] where the operating system refuses.
 pub fn read_file(path: &Path, limits: &Limits) -> Result<Archive, StoreError> {
-    let (mut file, total) = open_regular(path)?;
+    let (file, total) = open_regular(path)?;
+    load(file, total, path, limits)
+}
+
+/// Reads the archive that `source` yields, `total` bytes by its own account.
+fn load(
+    mut source: impl Read,
+    total: u64,
+    path: &Path,
+    limits: &Limits,
+) -> Result<Archive, StoreError> {
     let mut bytes = Vec::new();
-    let changed = |found: u64| {
-        StoreError::Malformed(Box::new(Fault {
-            file: path.to_path_buf(),
-            rule: Rule::StableFile,
-            offset: Some(found),
-            item: None,
-            expected: format!("{total} bytes, as when it was opened"),
-            found: "a file whose length changes while it is read".to_owned(),
-        }))
-    };
-    let mut append = |bytes: &mut Vec<u8>, n: u64| {
-        let want = usize::try_from(n).unwrap_or(usize::MAX);
-        if bytes.try_reserve_exact(want).is_err() {
-            return Err(memory(path, n));
-        }
-        let read = (&mut file).take(n).read_to_end(bytes);
-        let got = read.map_err(|e| StoreError::io("read", path, e))?;
-        if got == want {
-            return Ok(());
-        }
-        Err(changed(u64::try_from(bytes.len()).unwrap_or(u64::MAX)))
-    };
-    append(&mut bytes, total.min(8))?;
+    append(&mut source, total.min(8), &mut bytes, total, path)?;
     let header_len = header::header_len(&bytes, total, path, limits)?;
     let data_len = data_len(total, header_len, path, limits)?;
-    append(&mut bytes, u64::try_from(header_len).unwrap_or(u64::MAX))?;
+    let header_bytes = u64::try_from(header_len).unwrap_or(u64::MAX);
+    append(&mut source, header_bytes, &mut bytes, total, path)?;
     let text = bytes.get(PREFIX..).unwrap_or_default();
     let header = header::scan(text, data_len, path, limits)?;
     let data_start = bytes.len();
-    append(&mut bytes, data_len)?;
-    let mut probe = [0];
-    match file.read(&mut probe) {
+    append(&mut source, data_len, &mut bytes, total, path)?;
+    let mut probe = Vec::new();
+    match source.take(1).read_to_end(&mut probe) {
         Ok(0) => Ok(Archive::new(path, bytes, data_start, header)),
-        Ok(_) => Err(changed(total)),
+        Ok(_) => Err(changed(total, total, path)),
         Err(e) => Err(StoreError::io("read", path, e)),
     }
+}
+
+/// Appends the next `n` bytes of `source`, all of them.
+fn append(
+    source: &mut impl Read,
+    n: u64,
+    bytes: &mut Vec<u8>,
+    total: u64,
+    path: &Path,
+) -> Result<(), StoreError> {
+    let want = usize::try_from(n).unwrap_or(usize::MAX);
+    if bytes.try_reserve_exact(want).is_err() {
+        return Err(memory(path, n));
+    }
+    let read = source.take(n).read_to_end(bytes);
+    let got = read.map_err(|e| StoreError::io("read", path, e))?;
+    if got == want {
+        return Ok(());
+    }
+    let end = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    Err(changed(end, total, path))
+}
+
+fn changed(offset: u64, total: u64, path: &Path) -> StoreError {
+    StoreError::Malformed(Box::new(Fault {
+        file: path.to_path_buf(),
+        rule: Rule::StableFile,
+        offset: Some(offset),
+        item: None,
+        expected: format!("{total} bytes, as when it was opened"),
+        found: "a file whose length changes while it is read".to_owned(),
+    }))
 }
 
 /// Opens `path` where it is a regular file; returns its length as well.
@@ -299,5 +320,33 @@ impl Archive {
             expected,
             found,
         }))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests may overflow")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_grows_or_shrinks_while_it_is_read_is_refused() -> Result<(), StoreError> {
+        let mut builder = crate::ArchiveBuilder::new();
+        builder.u8("a", &[3], vec![1, 2, 3])?;
+        let bytes = builder.build()?;
+        let (path, limits) = (Path::new("x"), Limits::default());
+        let total = u64::try_from(bytes.len()).unwrap_or_default();
+        let rule = |source: &[u8]| {
+            let error = load(source, total, path, &limits).map(drop).err();
+            error.and_then(|e| e.rule())
+        };
+        assert_eq!(rule(&bytes), None);
+        for len in 0..bytes.len() {
+            let cut: Vec<u8> = bytes.iter().copied().take(len).collect();
+            assert_eq!(rule(&cut), Some(Rule::StableFile), "{len} bytes");
+        }
+        let mut long = bytes;
+        long.push(0);
+        assert_eq!(rule(&long), Some(Rule::StableFile));
+        Ok(())
     }
 }

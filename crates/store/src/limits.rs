@@ -3,8 +3,15 @@
 /// What a file may ask for before it is refused.
 ///
 /// Sizes are checked before anything of that size is allocated.
+///
+/// # Examples
+/// ```
+/// use inception_store::Limits;
+///
+/// let limits = Limits { max_tensors: 1_000_000, ..Limits::default() };
+/// assert_eq!(limits.max_header_bytes, 16 << 20);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Limits {
     /// Bytes of the JSON header; 16 MiB.
     pub max_header_bytes: u64,

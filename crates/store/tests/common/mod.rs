@@ -48,3 +48,17 @@ fn fill() -> Result<ArchiveBuilder<'static>, StoreError> {
     builder.f32("empty", &[0, 7], Vec::new())?;
     Ok(builder)
 }
+
+/// A file of one F32 tensor "w" of four elements, with fields of one's choice.
+pub(crate) fn one(dtype: &str, shape: &str, offsets: &str) -> Vec<u8> {
+    file(
+        format!("{{{}}}", entry("w", dtype, shape, offsets)),
+        &[0; 16],
+    )
+}
+
+/// A file of two tensors "a" and "b" of four bytes each, at offsets of one's choice.
+pub(crate) fn two(a: &str, b: &str, data: usize) -> Vec<u8> {
+    let (a, b) = (entry("a", "F32", "[1]", a), entry("b", "F32", "[1]", b));
+    file(format!("{{{a},{b}}}"), &vec![0; data])
+}
