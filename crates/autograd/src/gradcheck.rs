@@ -32,8 +32,10 @@ pub struct Problem {
     pub graph: Graph,
     /// A scalar of it.
     pub loss: Var,
-    /// All parameters; an input of numbers is checked by making it a parameter.
+    /// All parameters: what gradients are checked of.
     pub params: CheckParams,
+    /// Numbers that the graph reads.
+    pub inputs: Vec<(Var, Tensor<f64>)>,
     /// Labels that the graph reads.
     pub labels: Vec<(Var, Vec<u32>)>,
     /// Passes that are run before differentiation and planning.
@@ -94,6 +96,7 @@ impl Problem {
 
 struct Runner {
     executor: Executor<f64>,
+    inputs: Vec<(Var, Tensor<f64>)>,
     labels: Vec<(Var, Vec<u32>)>,
     loss: Var,
 }
@@ -109,12 +112,17 @@ impl Runner {
         let plan = Arc::new(Plan::compile(&problem.graph, &keep, &options));
         Self {
             executor: Executor::new(plan, &Pool::serial()).expect("a small plan fits memory"),
+            inputs: problem.inputs.clone(),
             labels: problem.labels.clone(),
             loss: problem.loss,
         }
     }
 
     fn loss(&mut self, params: &CheckParams) -> f64 {
+        for (var, numbers) in &self.inputs {
+            let input = self.executor.input_mut(*var);
+            input.copy_from_slice(numbers.data());
+        }
         for (var, labels) in &self.labels {
             self.executor.labels_mut(*var).copy_from_slice(labels);
         }

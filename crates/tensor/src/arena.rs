@@ -158,7 +158,7 @@ impl<'a> Slots<'a> {
 
 fn aligned(region: Region) {
     assert!(
-        region.start % Arena::ALIGN == 0,
+        region.start.is_multiple_of(Arena::ALIGN),
         "region at byte {} is not aligned to {}",
         region.start,
         Arena::ALIGN

@@ -168,8 +168,9 @@ impl Placer<'_> {
                 .graph
                 .producer(var)
                 .is_some_and(|id| self.graph.nodes[id].op.operator().aliasing() == Aliasing::Split);
+            let repeated = node.inputs.iter().filter(|&&v| v == var).count() > 1;
             let place = Place { offset, ..out };
-            if self.movable(var) && !made_by_view && !self.clashes(var, out.root, id) {
+            if self.movable(var) && !repeated && !made_by_view && !self.clashes(var, out.root, id) {
                 self.move_to(var, place);
                 inside.push(i);
             }
