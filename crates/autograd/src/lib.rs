@@ -8,6 +8,10 @@
 //! This crate knows no names of models: a parameter is a number ([`ParamId`]) and a shape.
 #![forbid(unsafe_code)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod differentiate;
 mod error;
 mod executor;

@@ -73,6 +73,12 @@ pub trait Operator: Debug + Send + Sync {
         false
     }
 
+    /// Whether the result depends on the run's [key](crate::RunKey), so that it is computed
+    /// in every run, whatever it reads.
+    fn random(&self) -> bool {
+        false
+    }
+
     /// How memory may be shared.
     fn aliasing(&self) -> Aliasing {
         Aliasing::None

@@ -27,6 +27,10 @@ impl Operator for Dropout {
         Ok(one(inputs[0]))
     }
 
+    fn random(&self) -> bool {
+        true
+    }
+
     fn differentiate(
         &self,
         tape: &mut Tape<'_>,

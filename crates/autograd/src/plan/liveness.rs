@@ -57,7 +57,8 @@ pub(super) fn schedule(graph: &Graph, keep: &[Var]) -> Schedule {
     }
     let (mut prelude, mut rest) = (Vec::new(), Vec::new());
     for (id, node) in graph.nodes.iter().enumerate().filter(|&(id, _)| runs[id]) {
-        if node.inputs.iter().all(|v| constant[v.index()]) {
+        let reads_constants = node.inputs.iter().all(|v| constant[v.index()]);
+        if reads_constants && !node.op.operator().random() {
             node.outputs.iter().for_each(|v| constant[v.index()] = true);
             prelude.push(id);
         } else {

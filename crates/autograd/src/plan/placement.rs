@@ -58,6 +58,7 @@ pub(super) fn place(
             })
             .collect(),
         members: (0..graph.values.len()).map(|i| vec![i]).collect(),
+        longest: (0..graph.values.len()).map(|i| [Some(i), None]).collect(),
     };
     for (i, value) in graph.values.iter().enumerate() {
         // Inputs are written by the caller, who does not know of shared memory; constants of
@@ -114,6 +115,8 @@ struct Placer<'a> {
     places: Vec<Option<Place>>,
     /// By buffer: the values that lie in it.
     members: Vec<Vec<usize>>,
+    /// By buffer: the two values in it that are needed longest.
+    longest: Vec<[Option<usize>; 2]>,
 }
 
 impl Placer<'_> {
@@ -136,6 +139,13 @@ impl Placer<'_> {
         let i = var.index();
         self.members[i].clear();
         self.members[place.root].push(i);
+        let [first, second] = self.longest[place.root];
+        let outlives = |other: Option<usize>| other.is_none_or(|o| self.until(o) <= self.until(i));
+        if outlives(first) {
+            self.longest[place.root] = [Some(i), first];
+        } else if outlives(second) {
+            self.longest[place.root] = [first, Some(i)];
+        }
         self.places[i] = Some(place);
     }
 
@@ -255,11 +265,23 @@ impl Placer<'_> {
 
     /// Whether no other value in `from`'s numbers is needed at or after step `at`.
     fn overwritable(&self, at: usize, from: Var, place: Place) -> bool {
-        self.members[place.root].iter().all(|&i| {
-            i == from.index()
-                || !self.overlap(i, from.index())
-                || self.live[i].is_none_or(|l| l.last < at && !self.pinned[i])
-        })
+        let other = |i: usize| i != from.index();
+        let dead = |i: usize| self.until(i) < at;
+        // The two that are needed longest speak for all, but for values that do not overlap.
+        let mut longest = self.longest[place.root].iter().flatten();
+        longest.all(|&i| !other(i) || dead(i))
+            || self.members[place.root]
+                .iter()
+                .all(|&i| !other(i) || !self.overlap(i, from.index()) || dead(i))
+    }
+
+    /// The last step that needs a value's memory.
+    fn until(&self, i: usize) -> usize {
+        match self.live[i] {
+            _ if self.pinned[i] => usize::MAX,
+            Some(live) => live.last,
+            None => 0,
+        }
     }
 
     /// Whether, before `to` is made, nobody else uses its numbers while `from` lives.
