@@ -1,0 +1,177 @@
+//! Settings that are one of several words.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// An update rule by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerName {
+    /// Gradient descent with momentum.
+    Sgd,
+    /// The same, looking ahead.
+    Nesterov,
+    /// PyTorch's RMSprop.
+    Rmsprop,
+    /// Adam with decoupled weight decay.
+    Adamw,
+}
+
+/// A learning rate's curve by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScheduleName {
+    /// Less by 4 % every 8 epochs.
+    Paper,
+    /// A factor every so many epochs.
+    Step,
+    /// A power of what is left of the run.
+    Poly,
+    /// Half a cosine.
+    Cosine,
+    /// Up and down once.
+    Onecycle,
+    /// No change.
+    Constant,
+}
+
+/// Whether auxiliary classifiers are trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuxHeads {
+    /// Where the model has them.
+    Keep,
+    /// Never.
+    Drop,
+}
+
+/// The order of training images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// Another random one in each epoch.
+    Shuffled,
+    /// The data set's.
+    Sequential,
+}
+
+/// Whether a file of weights must fit the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InitMode {
+    /// Exactly; a difference is an error.
+    Strict,
+    /// What fits is taken, the rest begins at random: for other classes.
+    Partial,
+}
+
+/// What happens to training images that cannot be read: `fail` or `skip:N`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum BadImages {
+    /// The first ends the run.
+    Fail,
+    /// Up to so many in an epoch are left out of their batches.
+    Skip(u64),
+}
+
+/// What happens when a loss, a gradient or a weight stops being a number:
+/// `skip:N,rollback:M,abort`.
+///
+/// A step whose loss or gradient is not finite is left out, weights as they were; after
+/// `skip` such steps in a row the run goes back to its last checkpoint with half the
+/// learning rate, at most `rollback` times; then it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct NonFinitePolicy {
+    /// How many steps in a row may be left out.
+    pub skip: u64,
+    /// How often the run may go back.
+    pub rollback: u64,
+}
+
+impl Default for NonFinitePolicy {
+    fn default() -> Self {
+        Self {
+            skip: 5,
+            rollback: 2,
+        }
+    }
+}
+
+impl fmt::Display for BadImages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fail => write!(f, "fail"),
+            Self::Skip(n) => write!(f, "skip:{n}"),
+        }
+    }
+}
+
+impl FromStr for BadImages {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "fail" => Some(Self::Fail),
+            Some(("skip", n)) => n.parse().ok().map(Self::Skip),
+            _ => None,
+        }
+        .ok_or_else(|| format!("on-bad-image: expected fail or skip:N, found {text:?}"))
+    }
+}
+
+impl fmt::Display for NonFinitePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { skip, rollback } = self;
+        write!(f, "skip:{skip},rollback:{rollback},abort")
+    }
+}
+
+impl FromStr for NonFinitePolicy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse =
+            || format!("on-nonfinite: expected abort, or skip:N,rollback:N,abort, found {text:?}");
+        let mut policy = Self {
+            skip: 0,
+            rollback: 0,
+        };
+        let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+        let Some((&"abort", actions)) = parts.split_last() else {
+            return Err(refuse());
+        };
+        for action in actions {
+            let (name, n) = action.split_once(':').ok_or_else(refuse)?;
+            let n = n.parse().map_err(|_| refuse())?;
+            match name {
+                "skip" => policy.skip = n,
+                "rollback" => policy.rollback = n,
+                _ => return Err(refuse()),
+            }
+        }
+        Ok(policy)
+    }
+}
+
+macro_rules! as_text {
+    ($($name:ident),*) => {$(
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+    )*};
+}
+
+as_text!(BadImages, NonFinitePolicy);
