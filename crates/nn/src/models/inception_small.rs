@@ -41,6 +41,8 @@ impl InceptionSmall {
         let conv3 = Window::square(3).padding(1);
         let pool = Window::square(3).stride(2).ceil();
         let [stem1, stem2] = STEM;
+        let conv1 = BasicConv2d::new(&mut b.at("conv1"), style, conv3, options.input[0], stem1);
+        let conv2 = BasicConv2d::new(&mut b.at("conv2"), style, conv3, stem1, stem2);
         let mut module = |name: &str, c_in: usize, config: &InceptionConfig| {
             Inception::new(&mut b.at(name), style, 5, c_in, config)
         };
@@ -48,9 +50,9 @@ impl InceptionSmall {
         let inception4a = module("inception4a", MODULE3A.c_out(), &MODULE4A);
         let inception4b = module("inception4b", MODULE4A.c_out(), &MODULE4B);
         Self {
-            conv1: BasicConv2d::new(&mut b.at("conv1"), style, conv3, options.input[0], stem1),
+            conv1,
             maxpool1: MaxPool2d::new(&b.at("maxpool1"), pool),
-            conv2: BasicConv2d::new(&mut b.at("conv2"), style, conv3, stem1, stem2),
+            conv2,
             inception3a,
             maxpool2: MaxPool2d::new(&b.at("maxpool2"), pool),
             inception4a,

@@ -19,7 +19,7 @@ pub struct SimpleInceptionNet {
 
 /// Channels behind the first convolution.
 const STEM: usize = 64;
-const CONFIG: InceptionConfig = InceptionConfig::new([64, 96, 128, 16, 32, 32]);
+const CONFIG: InceptionConfig = InceptionConfig::new([64, 64, 128, 64, 128, 32]);
 
 impl SimpleInceptionNet {
     /// Registers the parameters.
@@ -38,8 +38,8 @@ impl SimpleInceptionNet {
 impl Network for SimpleInceptionNet {
     fn forward(&self, images: Var, ctx: &mut Ctx<'_>) -> Result<Outputs, GraphError> {
         let x = self.conv1.forward(images, ctx)?; // [n, h, w, 64]
-        let x = self.inception1.forward(x, ctx)?; // [n, h, w, 256]
-        let x = self.flatten.forward(x, ctx)?; // [n, 1, 1, h·w·256]
+        let x = self.inception1.forward(x, ctx)?; // [n, h, w, 352]
+        let x = self.flatten.forward(x, ctx)?; // [n, 1, 1, h·w·352]
         let logits = self.fc.forward(x, ctx)?; // [n, 1, 1, classes]
         Ok(logits.into())
     }

@@ -1,0 +1,202 @@
+//! Programs of every registered model: they record, run, and train every parameter.
+
+mod common;
+
+use common::{golden, small_models};
+use inception_autograd::{Passes, RunKey, Source};
+use inception_nn::{EvalProgram, Model, ModelOptions, Parameters, Role, TrainConfig, TrainProgram};
+use inception_tensor::Stream;
+use std::sync::Arc;
+
+fn train_config(batch_size: usize) -> TrainConfig {
+    TrainConfig {
+        batch_size,
+        ..TrainConfig::default()
+    }
+}
+
+/// Runs one training step on noise; returns the executor.
+fn step(program: &TrainProgram, parameters: &Parameters<f32>) -> inception_autograd::Executor<f32> {
+    let mut executor = golden::executor::<f32>(Arc::new(program.compile::<f32>()));
+    let mut stream = Stream::new(&[11]);
+    for x in executor.input_mut(program.images) {
+        *x = stream.range(-1.0, 1.0) as f32;
+    }
+    let classes = program.graph.shape(program.logits).c as u64;
+    for label in executor.labels_mut(program.labels) {
+        *label = stream.below(classes) as u32;
+    }
+    executor.prepare(parameters);
+    executor.run(parameters, RunKey { seed: 1, step: 2 });
+    executor
+}
+
+#[test]
+fn every_registered_model_records_at_its_usual_input() {
+    for info in inception_nn::registry() {
+        let model = common::model(info.name);
+        let train = TrainProgram::record(&model, &train_config(2)).expect("it trains");
+        let trained = model.specs().iter().filter(|(_, s)| s.role.is_trainable());
+        assert_eq!(train.grads.len(), trained.count(), "{}", info.name);
+        assert_eq!(train.loss_aux.len(), if info.has_aux { 2 } else { 0 });
+        let eval = EvalProgram::record(&model, 1, Passes::INFERENCE).expect("it infers");
+        assert_eq!(
+            eval.graph.shape(eval.probs).array(),
+            [1, 1, 1, info.classes]
+        );
+        assert!(eval.graph.updates().is_empty());
+    }
+}
+
+#[test]
+fn every_parameter_of_every_model_gets_a_finite_gradient() {
+    for model in small_models() {
+        let program = TrainProgram::record(&model, &train_config(2)).expect("it trains");
+        let parameters = Parameters::<f32>::init(&model, 0);
+        let executor = step(&program, &parameters);
+        let loss = executor.output(program.loss_main).dense()[0];
+        // Logits that start sane are near a uniform guess among five classes.
+        assert!((0.3..8.0).contains(&loss), "{}: loss {loss}", model.name());
+        for grad in &program.grads {
+            let spec = model.specs().get(grad.param);
+            let values = executor.output(grad.grad);
+            assert_eq!(values.shape(), spec.shape, "{}", spec.name);
+            let values = values.dense();
+            let finite = values.iter().all(|x| x.is_finite());
+            let flows = values.iter().any(|&x| x != 0.0);
+            assert!(finite && flows, "{} of {}", spec.name, model.name());
+        }
+        for update in program.graph.updates() {
+            let spec = model.specs().get(update.param);
+            assert!(!spec.role.is_trainable(), "{}", spec.name);
+            let values = executor.output(update.value).dense();
+            assert!(values.iter().all(|x| x.is_finite()), "{}", spec.name);
+        }
+        let running = model.specs().iter().filter(|(_, s)| !s.role.is_trainable());
+        assert_eq!(program.graph.updates().len(), running.count());
+    }
+}
+
+#[test]
+fn passes_do_not_change_what_a_model_computes() {
+    for model in small_models()
+        .iter()
+        .filter(|m| !["vgg16", "alexnet"].contains(&m.name()))
+    {
+        let parameters = Parameters::<f32>::init(model, 0);
+        let logits = |passes| {
+            let program = EvalProgram::record(model, 2, passes).expect("it infers");
+            let mut executor = golden::executor::<f32>(Arc::new(program.compile::<f32>()));
+            executor.prepare(&parameters);
+            let mut stream = Stream::new(&[5]);
+            for x in executor.input_mut(program.images) {
+                *x = stream.range(-1.0, 1.0) as f32;
+            }
+            executor.run(&parameters, RunKey::default());
+            executor.output(program.logits).dense().to_vec()
+        };
+        let (plain, optimised) = (logits(Passes::NONE), logits(Passes::INFERENCE));
+        let largest = plain.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+        for (a, b) in plain.iter().zip(&optimised) {
+            assert!((a - b).abs() <= 1e-4 * largest, "{}: {a} {b}", model.name());
+        }
+    }
+}
+
+#[test]
+fn dropout_and_smoothing_are_recorded_in_training_alone() {
+    let options = ModelOptions {
+        dropout: Some(0.5),
+        ..ModelOptions::default()
+    };
+    let model = Model::build("inception-small", &options).expect("a known model");
+    let has = |graph: &inception_autograd::Graph, op| {
+        graph.nodes().iter().any(|n| n.op.operator().name() == op)
+    };
+    let eval = EvalProgram::record(&model, 2, Passes::NONE).expect("it infers");
+    assert!(!has(&eval.graph, "dropout") && !has(&eval.graph, "batch_norm"));
+    let train = TrainProgram::record(&model, &train_config(2)).expect("it trains");
+    assert!(has(&train.graph, "dropout") && has(&train.graph, "batch_norm"));
+
+    let loss = |label_smoothing| {
+        let config = TrainConfig {
+            label_smoothing,
+            ..train_config(4)
+        };
+        let program = TrainProgram::record(&model, &config).expect("it trains");
+        let executor = step(&program, &Parameters::init(&model, 0));
+        executor.output(program.loss).dense()[0]
+    };
+    assert_ne!(loss(0.0), loss(0.1));
+}
+
+#[test]
+fn frozen_parameters_have_no_gradient_and_frozen_statistics_stay() {
+    let model = common::model("inception-small");
+    let config = TrainConfig {
+        frozen: vec![
+            "conv*".to_owned(),
+            "inception3a".to_owned(),
+            "*.branch1.conv".to_owned(),
+        ],
+        ..train_config(2)
+    };
+    let program = TrainProgram::record(&model, &config).expect("some are left");
+    let frozen = |name: &str| {
+        let above = name.starts_with("conv") || name.starts_with("inception3a");
+        above || name.contains(".branch1.conv.")
+    };
+    for grad in &program.grads {
+        let name = &model.specs().get(grad.param).name;
+        assert!(!frozen(name), "{name}");
+    }
+    let trainable = |role: Role| role.is_trainable();
+    let left = model
+        .specs()
+        .iter()
+        .filter(|(_, s)| trainable(s.role) && !frozen(&s.name));
+    assert_eq!(program.grads.len(), left.count());
+    for update in program.graph.updates() {
+        let name = &model.specs().get(update.param).name;
+        assert!(!frozen(name), "{name}");
+    }
+    let executor = step(&program, &Parameters::init(&model, 0));
+    assert!(executor.output(program.loss).dense()[0].is_finite());
+}
+
+#[test]
+fn the_weight_of_auxiliary_losses_scales_them() {
+    let options = ModelOptions {
+        input: Some([3, 48, 48]),
+        classes: Some(4),
+        dropout: Some(0.0),
+        aux_dropout: Some(0.0),
+        ..ModelOptions::default()
+    };
+    let model = Model::build("googlenet-torchvision", &options).expect("48 pixels are enough");
+    let config = TrainConfig {
+        aux_weight: 0.7,
+        ..train_config(2)
+    };
+    let program = TrainProgram::record(&model, &config).expect("it trains");
+    let executor = step(&program, &Parameters::init(&model, 0));
+    let scalar = |var| executor.output(var).dense()[0];
+    let aux: f32 = program.loss_aux.iter().map(|aux| scalar(aux.loss)).sum();
+    let expected = scalar(program.loss_main) + 0.7 * aux;
+    assert!((scalar(program.loss) - expected).abs() < 1e-5 * expected);
+    let names: Vec<_> = program.loss_aux.iter().map(|aux| aux.name).collect();
+    assert_eq!(names, ["aux1", "aux2"]);
+}
+
+#[test]
+fn parameters_enter_a_graph_once_and_in_their_shape() {
+    for model in small_models() {
+        let program = TrainProgram::record(&model, &train_config(2)).expect("it trains");
+        for (id, var) in program.graph.params() {
+            let value = program.graph.value_of(var);
+            assert_eq!(value.source, Source::Param(id));
+            assert_eq!(value.shape, model.specs().get(id).shape);
+        }
+        assert_eq!(program.graph.params().count(), model.specs().len());
+    }
+}
