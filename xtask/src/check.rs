@@ -1,0 +1,33 @@
+//! `cargo xtask check`: the cheapest step first, and none after one that fails.
+
+use crate::step::{exec, seconds, step};
+use crate::{cargo, test, tidy};
+use anyhow::Result;
+use std::path::Path;
+use std::time::Duration;
+
+/// Runs all steps on the workspace at `root`.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let done = [
+        step("format", || {
+            exec(cargo(root).args(["fmt", "--all", "--check"]))
+        })?,
+        step("tidy", || tidy::run(root))?,
+        step("clippy", || {
+            let clippy = ["clippy", "--workspace", "--all-targets", "--locked"];
+            exec(cargo(root).args(clippy).args(["--", "-D", "warnings"]))
+        })?,
+        step("docs", || {
+            let doc = ["doc", "--workspace", "--no-deps", "--locked"];
+            exec(cargo(root).args(doc).env("RUSTDOCFLAGS", "-D warnings"))
+        })?,
+        step("test", || test::run(root, &test::Args::default()))?,
+    ];
+    eprintln!();
+    for step in &done {
+        eprintln!("{:>10}  {}", seconds(step.time), step.name);
+    }
+    let total: Duration = done.iter().map(|step| step.time).sum();
+    eprintln!("{:>10}  all steps passed", seconds(total));
+    Ok(())
+}
