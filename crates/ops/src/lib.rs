@@ -32,3 +32,7 @@ pub mod sum;
 pub use activation::Activation;
 pub use error::OpError;
 pub use window::{PadCount, Rounding, Window};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

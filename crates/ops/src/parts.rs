@@ -1,7 +1,9 @@
 //! Cutting matrix products into tasks that write apart.
 
+use crate::transpose::STRIP;
 use inception_tensor::{Element, Pool, Shape, View, ViewMut, with_scratch};
 use smallvec::SmallVec;
+use std::ops::Range;
 use std::sync::Mutex;
 
 /// Output matrices that share their rows.
@@ -11,10 +13,10 @@ pub(crate) type Outputs<'a, T> = SmallVec<[ViewMut<'a, T>; 4]>;
 /// right factor anew, which only pays where it meets that many rows.
 const FEW_ROWS: usize = 128;
 
-/// Rows of a register tile: tiles of a multiple of it waste none.
-const GRAIN: usize = 16;
-
 /// What a task computes of one output matrix: its rows, and columns from `column` on.
+///
+/// `out` may have more rows than the task, up to a multiple of [`STRIP`], to be filled with
+/// anything.
 #[derive(Debug)]
 pub(crate) struct Part<'a, T> {
     /// Which of the matrices.
@@ -37,9 +39,14 @@ pub(crate) struct Tile {
 }
 
 impl Tile {
+    /// Numbers of scratch memory for so many rows.
+    fn numbers(self, rows: usize) -> usize {
+        rows.next_multiple_of(STRIP) * self.scratch + self.fixed
+    }
+
     /// Rows of each task: enough tasks for a few threads, yet no tiny ones.
     fn rows_of(self, total: usize) -> usize {
-        let even = total.div_ceil(8).next_multiple_of(GRAIN);
+        let even = total.div_ceil(8).next_multiple_of(STRIP);
         even.clamp(FEW_ROWS / 2, self.rows.max(FEW_ROWS / 2))
     }
 }
@@ -54,7 +61,7 @@ pub(crate) fn rows<'a, T>(matrix: View<'a, T>, first: usize, count: usize) -> Vi
     )
 }
 
-/// Calls `f(first_row, parts, scratch)` until each element of `outputs` was in one part.
+/// Calls `f(rows, parts, scratch)` until each element of `outputs` was in one part.
 ///
 /// Many rows are cut into tiles, each with all columns of all outputs; of few rows, each
 /// task takes all, and some columns of one output.
@@ -62,7 +69,7 @@ pub(crate) fn for_each_part<T: Element>(
     pool: &Pool,
     outputs: Outputs<'_, T>,
     tile: Tile,
-    f: impl Fn(usize, &mut [Part<'_, T>], &mut [T]) + Sync,
+    f: impl Fn(Range<usize>, &mut [Part<'_, T>], &mut [T]) + Sync,
 ) {
     let total = outputs.first().map_or(0, |y| y.shape().rows());
     if total >= FEW_ROWS {
@@ -72,7 +79,7 @@ pub(crate) fn for_each_part<T: Element>(
         };
         by_rows(pool, outputs, tile, 0, &f);
     } else if total > 0 {
-        by_columns(pool, outputs, tile.scratch * total + tile.fixed, &f);
+        by_columns(pool, outputs, tile, &f);
     }
 }
 
@@ -82,7 +89,7 @@ fn by_rows<T: Element>(
     outputs: Outputs<'_, T>,
     tile: Tile,
     first: usize,
-    f: &(impl Fn(usize, &mut [Part<'_, T>], &mut [T]) + Sync),
+    f: &(impl Fn(Range<usize>, &mut [Part<'_, T>], &mut [T]) + Sync),
 ) {
     let total = outputs[0].shape().rows();
     if total > tile.rows {
@@ -102,8 +109,8 @@ fn by_rows<T: Element>(
             out,
         })
         .collect();
-    with_scratch(total * tile.scratch + tile.fixed, |scratch| {
-        f(first, &mut parts, scratch);
+    with_scratch(tile.numbers(total), |scratch| {
+        f(first..first + total, &mut parts, scratch);
     });
 }
 
@@ -115,32 +122,33 @@ fn block_columns(width: usize) -> usize {
         128..1024 => 4,
         _ => 8,
     };
-    width.div_ceil(tasks).next_multiple_of(GRAIN)
+    width.div_ceil(tasks).next_multiple_of(STRIP)
 }
 
 /// Computes blocks of columns in scratch memory, and copies them when they are done.
 fn by_columns<T: Element>(
     pool: &Pool,
     outputs: Outputs<'_, T>,
-    scratch: usize,
-    f: &(impl Fn(usize, &mut [Part<'_, T>], &mut [T]) + Sync),
+    tile: Tile,
+    f: &(impl Fn(Range<usize>, &mut [Part<'_, T>], &mut [T]) + Sync),
 ) {
-    let rows = outputs[0].shape().rows();
+    let total = outputs[0].shape().rows();
     let widths: SmallVec<[usize; 4]> = outputs.iter().map(|y| y.shape().c).collect();
     let block = block_columns(widths.iter().sum());
     let tasks = widths.iter().map(|width| width.div_ceil(block)).sum();
     let outputs = Mutex::new(outputs);
     pool.for_each(tasks, |task| {
         let (bank, column) = locate(&widths, block, task);
-        let shape = Shape::matrix(rows, block.min(widths[bank] - column));
-        with_scratch(shape.len() + scratch, |memory| {
+        let width = block.min(widths[bank] - column);
+        let shape = Shape::matrix(total.next_multiple_of(STRIP), width);
+        with_scratch(shape.len() + tile.numbers(total), |memory| {
             let (product, scratch) = memory.split_at_mut(shape.len());
             let out = ViewMut::new(product, shape);
-            f(0, &mut [Part { bank, column, out }], scratch);
+            f(0..total, &mut [Part { bank, column, out }], scratch);
             let mut outputs = outputs.lock().expect("copying does not panic");
-            let out = outputs[bank].reborrow();
-            out.channels(column, shape.c)
-                .copy_from(View::new(product, shape));
+            let mut out = outputs[bank].reborrow().channels(column, width);
+            let done = Shape::matrix(total, width);
+            out.copy_from(View::strided(product, done, width));
         });
     });
 }
@@ -176,15 +184,15 @@ mod tests {
                 fixed: 5,
                 rows: 96,
             };
-            for_each_part(&pool, outputs, tile, |first, parts, scratch| {
+            for_each_part(&pool, outputs, tile, |rows, parts, scratch| {
                 for part in parts {
-                    let rows = part.out.shape().rows();
-                    assert_eq!(scratch.len(), rows * 2 + 5);
-                    for r in 0..rows {
+                    let most = part.out.shape().rows();
+                    assert!(scratch.len() >= most * 2 + 5 && most >= rows.len());
+                    for r in 0..rows.len() {
                         for (c, x) in part.out.row_mut(r).iter_mut().enumerate() {
                             // Blocks of columns start from scratch memory, so the value is
                             // set: what is missing stays zero.
-                            *x = (1 + first + r + part.bank + part.column + c) as f32;
+                            *x = (1 + rows.start + r + part.bank + part.column + c) as f32;
                         }
                     }
                 }

@@ -11,12 +11,12 @@ use inception_tensor::{
 use smallvec::SmallVec;
 use std::ops::Range;
 
-/// Numbers of workspace that [`backward_input`] needs for these weights.
+/// Numbers of workspace that [`backward_input`] needs for these weights: room for their
+/// transposes, whatever the window.
 ///
 /// # Shapes
 /// Each `[kh, kw, c_in, c_out]`.
-pub fn backward_input_workspace(window: &Window, weights: &[Shape]) -> usize {
-    let _ = window;
+pub fn backward_input_workspace(_window: &Window, weights: &[Shape]) -> usize {
     weights.iter().map(|w| w.len()).sum()
 }
 
@@ -87,14 +87,14 @@ pub(crate) fn backward_input_by_rows<T: Element>(
     check(&Window::square(1), dx.shape(), weight.shape(), dy.shape());
     let lowered = Lowered::Rows(dy);
     let outputs = Outputs::from_iter([dx]);
-    for_each_part(pool, outputs, lowered.tile(), |first, parts, scratch| {
+    for_each_part(pool, outputs, lowered.tile(), |pixels, parts, scratch| {
         for Part { column, out, .. } in parts {
             let size = out.shape();
             for depth in lowered.depths() {
-                let left = lowered.transposed(first, size.rows(), depth.clone(), scratch);
+                let left = lowered.transposed(&pixels, &depth, scratch);
                 let right = rows(weight, *column, size.c).channels(depth.start, depth.len());
                 gemm(
-                    Operand::Transposed(left),
+                    Operand::Transposed(left.channels(0, size.rows())),
                     Operand::Transposed(right),
                     accumulate(depth.start == 0),
                     Epilogue::NONE,
@@ -227,16 +227,16 @@ fn dense<T: Element>(
     let deepest = lowered.iter().max_by_key(|lowered| lowered.depth());
     let tile = deepest.expect("a bank").tile();
     let outputs = Outputs::from_iter([dx]);
-    for_each_part(pool, outputs, tile, |first, parts, scratch| {
+    for_each_part(pool, outputs, tile, |pixels, parts, scratch| {
         for Part { column, out, .. } in parts {
             let size = out.shape();
             for (bank, (lowered, turned)) in lowered.iter().zip(turned).enumerate() {
                 let factor = phase.factor(turned, dy[bank].shape().c, c_in);
                 for depth in lowered.depths() {
-                    let left = lowered.transposed(first, size.rows(), depth.clone(), scratch);
+                    let left = lowered.transposed(&pixels, &depth, scratch);
                     let right = rows(factor, depth.start, depth.len());
                     gemm(
-                        Operand::Transposed(left),
+                        Operand::Transposed(left.channels(0, size.rows())),
                         Operand::Plain(right.channels(*column, size.c)),
                         accumulate(bank == 0 && depth.start == 0),
                         Epilogue::NONE,
@@ -326,10 +326,11 @@ fn fill_phase<T: Element>(
     block: &mut ViewMut<'_, T>,
 ) {
     let (count, c_in) = (grid.count(), grid.shape.c);
+    let padded = count.next_multiple_of(STRIP);
     let widest = dy.iter().map(|dy| dy.shape().c).max().unwrap_or(0);
     let depth = (phase.taps() * widest).min(DEPTH);
-    with_scratch(count * (depth + c_in) + depth * STRIP, |memory| {
-        let (product, scratch) = memory.split_at_mut(count * c_in);
+    with_scratch(padded * (depth + c_in) + depth * STRIP, |memory| {
+        let (product, scratch) = memory.split_at_mut(padded * c_in);
         // A phase that no tap reaches has a gradient of zero.
         product.fill(T::zero());
         for (dy, turned) in dy.iter().zip(turned) {
@@ -338,14 +339,14 @@ fn fill_phase<T: Element>(
             for depth in cut(0..patches.depth(), DEPTH) {
                 let size = depth.len();
                 let (strip, left) = scratch.split_at_mut(size * STRIP);
-                let left = &mut left[..size * count];
-                patches.gather_transposed(grid.places(), depth.clone(), strip, left, count);
+                let left = &mut left[..size * padded];
+                patches.gather_transposed(grid.places(), &depth, strip, left, count);
                 gemm(
-                    Operand::Transposed(View::new(left, Shape::matrix(size, count))),
+                    Operand::Transposed(View::new(left, Shape::matrix(size, padded))),
                     Operand::Plain(rows(factor, depth.start, size)),
                     Accumulate::Add,
                     Epilogue::NONE,
-                    ViewMut::new(product, Shape::matrix(count, c_in)),
+                    ViewMut::new(product, Shape::matrix(padded, c_in)),
                 );
             }
         }

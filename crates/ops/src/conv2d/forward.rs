@@ -5,6 +5,7 @@ use super::{Filter, NAME, check};
 use crate::parts::{Outputs, Part, for_each_part, rows};
 use crate::{Activation, Window};
 use inception_tensor::{Accumulate, Element, Epilogue, Operand, Pool, View, ViewMut, gemm};
+use std::ops::Range;
 
 /// `y[i] = activation(conv(x, filters[i]))` for each bank: sibling convolutions that read
 /// the same input in one pass over it.
@@ -43,8 +44,8 @@ pub fn forward<T: Element>(
     };
     let lowered = Lowered::new(window, x, grid);
     let outputs: Outputs<'_, T> = y.iter_mut().map(ViewMut::reborrow).collect();
-    for_each_part(pool, outputs, lowered.tile(), |first, parts, scratch| {
-        multiply(&lowered, filters, activation, first, parts, scratch);
+    for_each_part(pool, outputs, lowered.tile(), |pixels, parts, scratch| {
+        multiply(&lowered, filters, activation, &pixels, parts, scratch);
     });
 }
 
@@ -53,15 +54,14 @@ fn multiply<T: Element>(
     lowered: &Lowered<'_, T>,
     filters: &[Filter<'_, T>],
     activation: Activation,
-    first: usize,
+    pixels: &Range<usize>,
     parts: &mut [Part<'_, T>],
     scratch: &mut [T],
 ) {
-    let count = parts[0].out.shape().rows();
     for depth in lowered.depths() {
-        let left = lowered.transposed(first, count, depth.clone(), scratch);
+        let left = lowered.transposed(pixels, &depth, scratch);
         for Part { bank, column, out } in parts.iter_mut() {
-            let (filter, width) = (&filters[*bank], out.shape().c);
+            let (filter, height, width) = (&filters[*bank], out.shape().n, out.shape().c);
             let right = rows(filter.weight, depth.start, depth.len()).channels(*column, width);
             let accumulate = match depth.start {
                 0 => Accumulate::Replace,
@@ -76,7 +76,7 @@ fn multiply<T: Element>(
                 Epilogue::NONE
             };
             gemm(
-                Operand::Transposed(left),
+                Operand::Transposed(left.channels(0, height)),
                 Operand::Plain(right),
                 accumulate,
                 epilogue,

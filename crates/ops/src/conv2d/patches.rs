@@ -67,7 +67,7 @@ impl<'a, T: Element> Patches<'a, T> {
     pub(super) fn gather(
         &self,
         places: impl Iterator<Item = Place>,
-        depth: Range<usize>,
+        depth: &Range<usize>,
         out: &mut [T],
     ) {
         let joined = self.joined();
@@ -76,22 +76,24 @@ impl<'a, T: Element> Patches<'a, T> {
         }
     }
 
-    /// The same as columns of `out`, which has `depth` rows of `count` numbers, through a
-    /// strip of `STRIP·depth` numbers.
+    /// The same as columns of `out`, which has `depth` rows, the columns padded with zeros
+    /// to a multiple of [`STRIP`]; through a strip of `STRIP·depth` numbers.
     pub(super) fn gather_transposed(
         &self,
         mut places: impl Iterator<Item = Place>,
-        depth: Range<usize>,
+        depth: &Range<usize>,
         strip: &mut [T],
         out: &mut [T],
         count: usize,
     ) {
+        let stride = count.next_multiple_of(STRIP);
         for first in (0..count).step_by(STRIP) {
             let rows = STRIP.min(count - first);
-            let strip = &mut strip[..rows * depth.len()];
-            self.gather(places.by_ref(), depth.clone(), strip);
-            let strip = View::new(strip, Shape::matrix(rows, depth.len()));
-            transpose_strip(strip, &mut out[first..], count);
+            let (filled, rest) = strip.split_at_mut(rows * depth.len());
+            self.gather(places.by_ref().take(rows), depth, filled);
+            rest.fill(T::zero());
+            let strip = View::new(strip, Shape::matrix(STRIP, depth.len()));
+            transpose_strip(strip, &mut out[first..], stride);
         }
     }
 
@@ -198,22 +200,25 @@ impl<'a, T: Element> Lowered<'a, T> {
         cut(0..self.depth(), DEPTH)
     }
 
-    /// Columns `depth` and rows `first .. first + count` of the factor, transposed: the
-    /// layout that a product reads fastest.
+    /// Columns `depth` and rows `pixels` of the factor, transposed: the layout that a
+    /// product reads fastest. The rows are padded with zeros to a multiple of [`STRIP`].
     pub(super) fn transposed<'s>(
         &self,
-        first: usize,
-        count: usize,
-        depth: Range<usize>,
+        pixels: &Range<usize>,
+        depth: &Range<usize>,
         scratch: &'s mut [T],
     ) -> View<'s, T> {
+        let (first, count) = (pixels.start, pixels.len());
+        let shape = Shape::matrix(depth.len(), count.next_multiple_of(STRIP));
         let (strip, out) = scratch.split_at_mut(STRIP * depth.len());
-        let out = &mut out[..count * depth.len()];
-        let shape = Shape::matrix(depth.len(), count);
+        let out = &mut out[..shape.len()];
         match self {
             Self::Rows(x) => {
+                if count < shape.c {
+                    out.fill(T::zero());
+                }
                 let block = rows(*x, first, count).channels(depth.start, depth.len());
-                transpose(block, out, count);
+                transpose(block, out, shape.c);
             }
             Self::Patches(patches, grid) => {
                 let places = places(*grid, first);
@@ -237,7 +242,7 @@ impl<'a, T: Element> Lowered<'a, T> {
             Self::Patches(patches, grid) => {
                 let scratch = &mut scratch[..count * depth.len()];
                 let shape = Shape::matrix(count, depth.len());
-                patches.gather(places(*grid, first), depth, scratch);
+                patches.gather(places(*grid, first), &depth, scratch);
                 View::new(scratch, shape)
             }
         }

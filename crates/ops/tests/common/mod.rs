@@ -2,16 +2,16 @@
 //! directional derivatives.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-pub mod cases;
+pub(crate) mod cases;
 
 use inception_tensor::{Element, Pool, Shape, Stream, Tensor, View, ViewMut};
 
 /// What the channels between slices hold.
-pub const GUARD: f64 = -777.0;
+pub(crate) const GUARD: f64 = -777.0;
 
 /// A channel slice of a wider map, whose other channels hold [`GUARD`].
 #[derive(Clone, Debug)]
-pub struct Slice<T> {
+pub(crate) struct Slice<T> {
     wide: Tensor<T>,
     start: usize,
     c: usize,
@@ -20,7 +20,7 @@ pub struct Slice<T> {
 impl<T: Element> Slice<T> {
     /// A slice of `shape` with `before` channels before it and one after, unless `before`
     /// is 0, which makes it dense; filled with `f(i)` in memory order.
-    pub fn from_fn(shape: Shape, before: usize, mut f: impl FnMut(usize) -> T) -> Self {
+    pub(crate) fn from_fn(shape: Shape, before: usize, mut f: impl FnMut(usize) -> T) -> Self {
         let width = if before == 0 {
             shape.c
         } else {
@@ -41,22 +41,22 @@ impl<T: Element> Slice<T> {
     }
 
     /// Not-a-numbers, for a kernel to overwrite.
-    pub fn unset(shape: Shape, before: usize) -> Self {
+    pub(crate) fn unset(shape: Shape, before: usize) -> Self {
         Self::from_fn(shape, before, |_| T::nan())
     }
 
     /// The slice.
-    pub fn view(&self) -> View<'_, T> {
+    pub(crate) fn view(&self) -> View<'_, T> {
         self.wide.view().channels(self.start, self.c)
     }
 
     /// The slice, to write.
-    pub fn view_mut(&mut self) -> ViewMut<'_, T> {
+    pub(crate) fn view_mut(&mut self) -> ViewMut<'_, T> {
         self.wide.view_mut().channels(self.start, self.c)
     }
 
     /// The slice's numbers, after a check that nothing else was written.
-    pub fn into_dense(self) -> Tensor<T> {
+    pub(crate) fn into_dense(self) -> Tensor<T> {
         let width = self.wide.shape().c;
         for (at, &x) in self.wide.data().iter().enumerate() {
             let inside = (self.start..self.start + self.c).contains(&(at % width));
@@ -67,37 +67,37 @@ impl<T: Element> Slice<T> {
 }
 
 /// A copy without gaps.
-pub fn dense<T: Element>(view: View<'_, T>) -> Tensor<T> {
+pub(crate) fn dense<T: Element>(view: View<'_, T>) -> Tensor<T> {
     let mut tensor = Tensor::zeros(view.shape());
     tensor.view_mut().copy_from(view);
     tensor
 }
 
 /// Whole numbers from −4 to 4: sums of products of them are exact in any order.
-pub fn integers<T: Element>(key: &[u64]) -> impl FnMut(usize) -> T + use<T> {
+pub(crate) fn integers<T: Element>(key: &[u64]) -> impl FnMut(usize) -> T + use<T> {
     let stream = Stream::new(key);
     move |i| T::of((stream.at(i as u64) % 9) as f64 - 4.0)
 }
 
 /// Numbers in `[-1, 1)`.
-pub fn reals<T: Element>(key: &[u64]) -> impl FnMut(usize) -> T + use<T> {
+pub(crate) fn reals<T: Element>(key: &[u64]) -> impl FnMut(usize) -> T + use<T> {
     let stream = Stream::new(key);
     move |i| T::of(f64::from(stream.uniform_at(i as u64)) * 2.0 - 1.0)
 }
 
 /// Bit patterns, to compare what `==` does not tell apart.
-pub fn bits<T: Element>(data: &[T]) -> Vec<u64> {
+pub(crate) fn bits<T: Element>(data: &[T]) -> Vec<u64> {
     data.iter().map(|x| x.f64().to_bits()).collect()
 }
 
 /// `Σ a·b`.
-pub fn dot<T: Element>(a: &[T], b: &[T]) -> f64 {
+pub(crate) fn dot<T: Element>(a: &[T], b: &[T]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| a.f64() * b.f64()).sum()
 }
 
 /// Pools of 1, 2, 3 and 8 threads.
-pub fn pools() -> [Pool; 4] {
+pub(crate) fn pools() -> [Pool; 4] {
     [1, 2, 3, 8].map(|threads| Pool::new(threads).expect("threads start"))
 }
 
@@ -105,7 +105,7 @@ pub fn pools() -> [Pool; 4] {
 ///
 /// The relative error is taken over at least a hundredth of `scale`, the size of the terms
 /// that the derivative is a sum of, so that one near zero does not fail by cancellation.
-pub fn check_gradient(
+pub(crate) fn check_gradient(
     name: &str,
     at: &[f64],
     gradient: &[f64],
