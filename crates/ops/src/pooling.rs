@@ -50,14 +50,23 @@ impl Axis {
         skipped.min(end)..end
     }
 
-    /// The windows that may read a pixel of `pixels`, of `outputs` windows.
+    /// Which place of window `o` reads pixel `i`, if one does.
     #[inline]
-    pub(crate) fn windows(&self, pixels: Range<usize>, outputs: usize) -> Range<usize> {
+    pub(crate) fn place(&self, o: usize, i: usize) -> Option<usize> {
+        let reach = (i + self.before).checked_sub(o * self.stride)?;
+        if self.dilation == 1 {
+            return (reach < self.kernel).then_some(reach);
+        }
+        let place = reach / self.dilation;
+        (reach % self.dilation == 0 && place < self.kernel).then_some(place)
+    }
+
+    /// The windows, of `outputs`, that reach over pixel `i`.
+    #[inline]
+    pub(crate) fn windows(&self, i: usize, outputs: usize) -> Range<usize> {
         let reach = (self.kernel - 1) * self.dilation;
-        let first = (pixels.start + self.before).saturating_sub(reach);
-        let end = (pixels.end + self.before)
-            .div_ceil(self.stride)
-            .min(outputs);
+        let first = (i + self.before).saturating_sub(reach);
+        let end = ((i + self.before) / self.stride + 1).min(outputs);
         first.div_ceil(self.stride).min(end)..end
     }
 }
@@ -130,9 +139,11 @@ mod tests {
                 assert!(taps.eq(axis.taps(o)), "{axis:?} {o}");
             }
             for i in 0..extent {
-                let windows = axis.windows(i..i + 1, 6);
-                for o in (0..6).filter(|&o| (0..kernel).any(|k| reads(o, k) == Some(i))) {
-                    assert!(windows.contains(&o), "{axis:?} pixel {i} window {o}");
+                let windows = axis.windows(i, 6);
+                for o in 0..6 {
+                    let place = (0..kernel).find(|&k| reads(o, k) == Some(i));
+                    assert_eq!(axis.place(o, i), place, "{axis:?} {o} {i}");
+                    assert!(place.is_none() || windows.contains(&o), "{axis:?} {o} {i}");
                 }
             }
         }

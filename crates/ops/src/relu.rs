@@ -25,6 +25,9 @@ pub fn forward<T: Element>(pool: &Pool, x: View<'_, T>, y: ViewMut<'_, T>) {
 }
 
 /// `y = max(y, 0)`.
+///
+/// # Shapes
+/// Any; `y` may be a channel slice.
 pub fn forward_in_place<T: Element>(pool: &Pool, y: ViewMut<'_, T>) {
     for_each_run(pool, "relu", [], y, |_, [], y| {
         y.iter_mut().for_each(|y| *y = Activation::Relu.apply(*y));
@@ -37,7 +40,7 @@ pub(crate) fn pass<T: Element>(y: T, dy: T) -> T {
     if y <= T::zero() { T::zero() } else { dy }
 }
 
-/// `dx = dy where y > 0, else 0`, from the output alone.
+/// `dx = dy where y > 0, else 0`, from the output alone; where `y` is a NaN, `dx = dy`.
 ///
 /// # Shapes
 /// `y`, `dy` and `dx` have as many pixels and channels.

@@ -61,7 +61,7 @@ impl Windows for Sliding {
 
     #[inline]
     fn covering(&self, i: usize) -> Range<usize> {
-        self.axis.windows(i..i + 1, self.outputs)
+        self.axis.windows(i, self.outputs)
     }
 }
 

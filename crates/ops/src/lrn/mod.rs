@@ -123,7 +123,6 @@ impl<T: Element> Kernel<T> {
 
     /// `k + a·Σ x²` of one pixel into `sums`; `squares` has [`Kernel::padded`] numbers, its
     /// ends zero.
-    #[inline(always)]
     fn denominators(&self, x: &[T], squares: &mut [T], sums: &mut [T]) {
         for (s, &x) in squares[self.below..].iter_mut().zip(x) {
             let x = self.root * x;
@@ -134,7 +133,6 @@ impl<T: Element> Kernel<T> {
 }
 
 /// `sums[c] = start + Σ_{j < size} values[c + j]`.
-#[inline(always)]
 fn window_sums<T: Element>(size: usize, start: T, values: &[T], sums: &mut [T]) {
     if size == 5 {
         for (sum, &[a, b, c, d, e]) in sums.iter_mut().zip(values.array_windows()) {
@@ -222,7 +220,6 @@ pub fn backward<T: Element>(
 }
 
 /// The gradient of one pixel.
-#[inline(always)]
 fn backward_pixel<T: Element>(
     kernel: &Kernel<T>,
     [x, dy]: [&[T]; 2],

@@ -1,19 +1,14 @@
 //! Gradients to the winners.
 
-use super::{Grid, MAX_PIXELS};
+use super::Grid;
 use crate::Window;
 use crate::tile::rows_per_tile;
-use inception_tensor::{Element, Pool, Shape, View, ViewMut};
-use std::ops::Range;
-
-/// Rows of the input in a band, at least: a band reads the outputs of a few rows beyond its
-/// ends too, which must stay a small part.
-const MIN_ROWS: usize = 8;
+use inception_tensor::{Element, Pool, View, ViewMut};
 
 /// `dx`: each gradient goes to the pixel that won.
 ///
-/// `dx[i] = Σ_{o: winner of o is i} dy[o]`, in the order of the outputs. Each band of input
-/// rows scans the outputs that read it and takes what is its own.
+/// `dx[i] = Σ_{o: winner of o is i} dy[o]`. Each input pixel asks the windows over it in
+/// their order, so that tiles of `dx` own what they write, and channels go in vectors.
 ///
 /// # Shapes
 /// `dx` is `[n, h, w, c]`, `dy` what [`shape`](super::shape) says; either may be a channel
@@ -32,72 +27,91 @@ pub fn backward<T: Element>(
     let (x, y) = (dx.shape(), dy.shape());
     let grid = Grid::new(window, x, y);
     assert_eq!(winners.len(), y.len(), "max_pool: winners of {y}");
-    let lines = rows_per_tile(x.w * x.c).max(MIN_ROWS);
-    let scatter = Scatter {
-        grid,
-        stride: dx.stride(),
-        dy,
-        winners,
-        x,
-    };
-    pool.for_each_rows(dx, lines * x.w, |first, mut band| {
-        band.fill(T::zero());
-        let lines = first / x.w..(first + band.shape().n) / x.w;
-        scatter.band(lines, band.data_mut());
+    let gather = Gather { grid, dy, winners };
+    pool.for_each_rows(dx, rows_per_tile(x.c), |first, mut block| {
+        for r in 0..block.shape().n {
+            let row = (first + r) / x.w;
+            let at = [row % x.h, (first + r) % x.w];
+            gather.pixel(row / x.h, at, block.row_mut(r));
+        }
     });
 }
 
 /// The operands of a backward pass.
-struct Scatter<'a, T> {
+struct Gather<'a, T> {
     grid: Grid,
-    /// Distance of the pixels of `dx`.
-    stride: usize,
     dy: View<'a, T>,
     winners: &'a [u8],
-    x: Shape,
 }
 
-impl<T: Element> Scatter<'_, T> {
-    /// Rows `lines` of all images' rows, which lie in `dx`.
-    fn band(&self, lines: Range<usize>, dx: &mut [T]) {
-        let y = self.dy.shape();
-        let steps = self.steps();
-        for n in lines.start / self.x.h..lines.end.div_ceil(self.x.h) {
-            let image = n * self.x.h;
-            let own = lines.start.max(image) - image..lines.end.min(image + self.x.h) - image;
-            for oy in self.grid.rows.windows(own, y.h) {
-                // From the band's start: rows above it wrap to places beyond any slice.
-                let line =
-                    (image as isize + self.grid.rows.origin(oy)).wrapping_sub(lines.start as isize);
-                for ox in 0..y.w {
-                    let column = self.grid.columns.origin(ox);
-                    let at = (line * self.x.w as isize + column) * self.stride as isize;
-                    self.pixel((n * y.h + oy) * y.w + ox, &steps, at as usize, dx);
-                }
-            }
-        }
-    }
+/// One window over a pixel.
+#[derive(Clone, Copy)]
+struct Claim<'a, T> {
+    /// The pixel's place in the window.
+    place: u8,
+    dy: &'a [T],
+    winners: &'a [u8],
+}
 
-    /// How far each place of a window lies from its first, in numbers.
-    fn steps(&self) -> [usize; MAX_PIXELS] {
-        let Grid { rows, columns } = &self.grid;
-        std::array::from_fn(|k| {
-            let (ky, kx) = (k / columns.kernel, k % columns.kernel);
-            (ky * rows.dilation * self.x.w + kx * columns.dilation) * self.stride
-        })
-    }
-
-    /// Adds the gradients of output pixel `o`, whose window starts at `at`, to `dx`;
-    /// winners outside of it are another band's.
+impl<'a, T: Element> Gather<'a, T> {
+    /// The windows over pixel `at` of image `n`, by rows and columns.
     #[inline(always)]
-    fn pixel(&self, o: usize, steps: &[usize; MAX_PIXELS], at: usize, dx: &mut [T]) {
-        let dy = self.dy.row(o);
-        let winners = &self.winners[o * dy.len()..][..dy.len()];
-        for (c, (&d, &k)) in dy.iter().zip(winners).enumerate() {
-            let place = at.wrapping_add(steps[usize::from(k)]).wrapping_add(c);
-            if let Some(dx) = dx.get_mut(place) {
-                *dx += d;
+    fn claims(&self, n: usize, [iy, ix]: [usize; 2]) -> impl Iterator<Item = Claim<'a, T>> {
+        let (y, Grid { rows, columns }) = (self.dy.shape(), self.grid);
+        let (dy, winners) = (self.dy, self.winners);
+        rows.windows(iy, y.h)
+            .filter_map(move |oy| Some((oy, rows.place(oy, iy)?)))
+            .flat_map(move |(oy, ky)| {
+                columns
+                    .windows(ix, y.w)
+                    .filter_map(move |ox| Some((ox, columns.place(ox, ix)?)))
+                    .map(move |(ox, kx)| {
+                        let o = (n * y.h + oy) * y.w + ox;
+                        Claim {
+                            place: (ky * columns.kernel + kx) as u8,
+                            dy: dy.row(o),
+                            winners: &winners[o * y.c..][..y.c],
+                        }
+                    })
+            })
+    }
+
+    /// The gradient of pixel `at` of image `n`, four windows at a time.
+    fn pixel(&self, n: usize, at: [usize; 2], dx: &mut [T]) {
+        let mut claims = self.claims(n, at);
+        dx.fill(T::zero());
+        while let Some(a) = claims.next() {
+            match (claims.next(), claims.next(), claims.next()) {
+                (Some(b), Some(c), Some(d)) => add_won(dx, [a, b, c, d]),
+                (Some(b), Some(c), _) => add_won(dx, [a, b, c]),
+                (Some(b), _, _) => add_won(dx, [a, b]),
+                _ => add_won(dx, [a]),
             }
         }
+    }
+}
+
+/// Adds the gradients of the windows that a pixel won.
+#[inline(never)]
+#[allow(
+    clippy::needless_range_loop,
+    reason = "a counted loop goes in vectors to its end"
+)]
+fn add_won<T: Element, const N: usize>(dx: &mut [T], claims: [Claim<'_, T>; N]) {
+    let c = dx.len();
+    let claims = claims.map(|claim| Claim {
+        dy: &claim.dy[..c],
+        winners: &claim.winners[..c],
+        ..claim
+    });
+    for i in 0..c {
+        let mut sum = dx[i];
+        for claim in &claims {
+            // Read in any case, so that the choice needs no branch.
+            let d = claim.dy[i];
+            let won = claim.winners[i] == claim.place;
+            sum += if won { d } else { T::zero() };
+        }
+        dx[i] = sum;
     }
 }

@@ -186,7 +186,7 @@ fn wins<T: Element>(v: T, max: T) -> bool {
 }
 
 /// Lets pixels `k`, `k + 1`, … of a window challenge the maxima so far, one after another.
-#[inline(always)]
+#[inline(never)]
 fn challenge<T: Element, const N: usize>(
     max: &mut [T],
     winners: &mut [u8],
