@@ -1,2 +1,17 @@
-//! Predictor, self-describing weights, evaluation.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod error;
+mod evaluate;
+mod predictor;
+mod ranking;
+mod runner;
+mod tally;
+pub mod weights;
+
+pub use error::DeployError;
+pub use evaluate::{EvalConfig, evaluate};
+pub use predictor::{Classifier, Prediction, Predictor, PredictorConfig};
+pub use ranking::{Ranked, rank_of, top};
+pub use tally::{ClassTally, Evaluation};
+pub use weights::{LoadOptions, Weights};

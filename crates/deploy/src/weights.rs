@@ -1,0 +1,224 @@
+//! Files of weights: our own, which describe themselves, and state dicts of other tools.
+
+mod foreign;
+mod state;
+
+use crate::DeployError;
+use inception_data::Preprocess;
+use inception_nn::{LoadMode, LoadReport, Model, ModelOptions, Parameters, WeightsMeta};
+use inception_store::{
+    Archive, ArchiveBuilder, FinitePolicy, Limits, NonFinite, RealFs, read_file, write_atomic,
+};
+use std::path::Path;
+
+/// How a file of weights is read.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// The model of a file that does not say what it is.
+    pub model: Option<String>,
+    /// What that model is built for. The number of classes is taken from the file where it
+    /// is not given here. A file that describes itself is followed instead, but for
+    /// auxiliary heads, which inference does not need.
+    pub model_options: ModelOptions,
+    /// What the file must have.
+    pub mode: LoadMode,
+    /// What happens to NaN and infinity.
+    pub non_finite: FinitePolicy,
+    /// What the file may ask for.
+    pub limits: Limits,
+    /// How many numbers the parameters of a model may have: 2²⁹, 2 GiB.
+    pub max_numbers: u64,
+    /// Names what the parameters begin with that the file lacks, with
+    /// [`LoadMode::Partial`].
+    pub seed: u64,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            model: None,
+            model_options: ModelOptions::default(),
+            mode: LoadMode::Strict,
+            non_finite: FinitePolicy::Refuse,
+            limits: Limits::default(),
+            max_numbers: 1 << 29,
+            seed: 0,
+        }
+    }
+}
+
+/// A model with its numbers and everything that using it takes.
+#[derive(Debug)]
+pub struct Weights {
+    /// The model.
+    pub model: Model,
+    /// Its numbers.
+    pub parameters: Parameters<f32>,
+    /// What the file says about itself, or what was concluded from a foreign one.
+    pub meta: WeightsMeta,
+    /// How pictures are prepared.
+    pub preprocess: Preprocess,
+    /// What was taken from the file.
+    pub report: LoadReport,
+    /// Tensors with NaN or infinity, where they are allowed.
+    pub non_finite: Vec<NonFinite>,
+}
+
+impl Weights {
+    /// Reads a file of weights.
+    ///
+    /// A sealed file is checked against its digests. A file that names no model is taken for
+    /// a PyTorch state dict of [`LoadOptions::model`]: its keys may all begin with `module.`
+    /// or `model.`, as wrappers of other tools leave them.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is malformed, does not say what it is and no model is
+    /// named, its tensors are not those of the model, or a number is not finite.
+    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, DeployError> {
+        let archive = read_file(path, &options.limits)?;
+        if archive.is_sealed() {
+            archive.verify()?;
+        }
+        let meta = WeightsMeta::from_map(archive.metadata()).map_err(|source| {
+            let path = path.to_owned();
+            DeployError::Meta { path, source }
+        })?;
+        let found = match meta {
+            Some(meta) => described(path, &archive, meta, options)?,
+            None => foreign::conclude(path, &archive, options)?,
+        };
+        found.fill(path, &archive, options)
+    }
+
+    /// Weights that nobody has trained: to measure, or to train from.
+    ///
+    /// # Errors
+    /// When no preprocessing fits the model's input.
+    pub fn random(model: Model, seed: u64) -> Result<Self, DeployError> {
+        let preprocess = foreign::usual_preprocess(&model);
+        preprocess.validate()?;
+        Ok(Self {
+            parameters: Parameters::init(&model, seed),
+            meta: WeightsMeta::of(&model),
+            preprocess,
+            report: LoadReport::default(),
+            non_finite: Vec::new(),
+            model,
+        })
+    }
+
+    /// Writes a file that describes itself: sealed safetensors with PyTorch's keys, shapes
+    /// and order. An existing file is replaced in one step.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), DeployError> {
+        let mut builder = ArchiveBuilder::new();
+        let meta = WeightsMeta {
+            preprocess: self.preprocess.to_map(),
+            ..self.meta.clone()
+        };
+        builder.metadata("format", "pt")?;
+        for (key, value) in meta.to_map() {
+            builder.metadata(key, value)?;
+        }
+        for tensor in self.parameters.state_dict() {
+            builder.f32(tensor.name, &tensor.shape, tensor.data)?;
+        }
+        write_atomic(&RealFs, path, &builder.seal()?)?;
+        Ok(())
+    }
+}
+
+/// A model and what is known about it, before its numbers are read.
+struct Found {
+    model: Model,
+    meta: WeightsMeta,
+    preprocess: Preprocess,
+    /// What all keys of the file begin with.
+    prefix: &'static str,
+}
+
+impl Found {
+    fn fill(
+        self,
+        path: &Path,
+        archive: &Archive,
+        options: &LoadOptions,
+    ) -> Result<Weights, DeployError> {
+        let name = self.model.name();
+        let specs = self.model.specs();
+        let numbers = specs.iter().map(|(_, spec)| spec.shape.checked_len());
+        let numbers = numbers.map(|n| n.map_or(u64::MAX, |n| n as u64));
+        let found = numbers.fold(0, u64::saturating_add);
+        if found > options.max_numbers {
+            return Err(DeployError::TooLarge {
+                path: path.to_owned(),
+                model: name,
+                found,
+                allowed: options.max_numbers,
+            });
+        }
+        let non_finite = archive.check_finite(options.non_finite)?;
+        let state = state::tensors(archive, specs, self.prefix)?;
+        let mut parameters = Parameters::init(&self.model, options.seed);
+        let report = parameters.load_state_dict(state, options.mode);
+        let report = report.map_err(|source| DeployError::Misfit {
+            path: path.to_owned(),
+            model: name,
+            source,
+        })?;
+        Ok(Weights {
+            model: self.model,
+            parameters,
+            meta: self.meta,
+            preprocess: self.preprocess,
+            report,
+            non_finite,
+        })
+    }
+}
+
+/// What a file of our own is.
+fn described(
+    path: &Path,
+    archive: &Archive,
+    meta: WeightsMeta,
+    options: &LoadOptions,
+) -> Result<Found, DeployError> {
+    let contradiction = |message: String| {
+        let path = path.to_owned();
+        DeployError::Description { path, message }
+    };
+    if let Some(warning) = archive.warnings().first() {
+        return Err(contradiction(warning.clone()));
+    }
+    if let Some(asked) = options.model.as_ref().filter(|m| **m != meta.model) {
+        return Err(DeployError::Usage(format!(
+            "{} holds weights of {}, not of {}: leave --model away",
+            inception_data::escape_path(path),
+            meta.model.escape_debug(),
+            asked.escape_debug(),
+        )));
+    }
+    let meta = WeightsMeta {
+        aux: options.model_options.aux,
+        ..meta
+    };
+    let model = meta.build().map_err(|e| contradiction(e.to_string()))?;
+    let preprocess = Preprocess::from_map(&meta.preprocess)
+        .map_err(|e| contradiction(e.to_string()))?
+        .unwrap_or_else(|| foreign::usual_preprocess(&model));
+    if preprocess.input != meta.input {
+        return Err(contradiction(format!(
+            "preprocessing makes images of {:?}, the model takes {:?}",
+            preprocess.input, meta.input
+        )));
+    }
+    Ok(Found {
+        model,
+        meta,
+        preprocess,
+        prefix: "",
+    })
+}
