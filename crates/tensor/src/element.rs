@@ -11,6 +11,10 @@ pub trait Element:
     /// The name used in messages and files: `"f32"` or `"f64"`.
     const NAME: &'static str;
 
+    /// Whether this is the type that the vector kernels compute in.
+    #[doc(hidden)]
+    const VECTOR_KERNELS: bool;
+
     /// The value nearest to `x`.
     fn of(x: f64) -> Self;
 
@@ -40,9 +44,10 @@ pub trait Element:
 }
 
 macro_rules! element {
-    ($t:ty, $name:literal, $gemm:path) => {
+    ($t:ty, $name:literal, $vector:literal, $gemm:path) => {
         impl Element for $t {
             const NAME: &'static str = $name;
+            const VECTOR_KERNELS: bool = $vector;
 
             #[inline]
             fn of(x: f64) -> Self {
@@ -74,5 +79,5 @@ macro_rules! element {
     };
 }
 
-element!(f32, "f32", matrixmultiply::sgemm);
-element!(f64, "f64", matrixmultiply::dgemm);
+element!(f32, "f32", true, matrixmultiply::sgemm);
+element!(f64, "f64", false, matrixmultiply::dgemm);

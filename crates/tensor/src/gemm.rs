@@ -1,6 +1,9 @@
 //! The matrix product.
 
-use crate::{Element, View, ViewMut};
+use crate::{
+    Bank, Element, Kernel, Pool, Rows, View, ViewMut, multiply_outer, multiply_rows, pack,
+    packed_len, with_scratch,
+};
 
 /// A matrix operand: a view's rows and channels, or their transpose.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +16,7 @@ pub enum Operand<'a, T> {
 
 impl<T: Element> Operand<'_, T> {
     /// Rows and columns.
-    fn size(&self) -> (usize, usize) {
+    pub(crate) fn size(&self) -> (usize, usize) {
         match self {
             Self::Plain(v) => (v.shape().rows(), v.shape().c),
             Self::Transposed(v) => (v.shape().c, v.shape().rows()),
@@ -64,7 +67,7 @@ impl<T> Epilogue<'_, T> {
 
 impl<T: Element> Epilogue<'_, T> {
     /// Applies the steps to one finished row.
-    fn apply(&self, row: &mut [T]) {
+    pub(crate) fn apply(&self, row: &mut [T]) {
         if let Some(bias) = self.bias {
             row.iter_mut().zip(bias).for_each(|(x, &b)| *x += b);
         }
@@ -126,37 +129,108 @@ pub fn gemm<T: Element>(
     if m == 0 || n == 0 {
         return;
     }
+    if k == 0 {
+        return empty_sum(accumulate, epilogue, c);
+    }
+    match (a, b) {
+        (Operand::Plain(a), b) => by_rows(a, b, accumulate, epilogue, c),
+        (Operand::Transposed(a), Operand::Plain(b)) => {
+            by_terms(a, b, accumulate, c.reborrow());
+            finish(epilogue, c);
+        }
+        (Operand::Transposed(_), Operand::Transposed(_)) => {
+            both_transposed(a, b, accumulate, c.reborrow());
+            finish(epilogue, c);
+        }
+    }
+}
+
+fn finish<T: Element>(epilogue: Epilogue<'_, T>, mut c: ViewMut<'_, T>) {
+    if epilogue.bias.is_some() || epilogue.relu {
+        (0..c.shape().rows()).for_each(|row| epilogue.apply(c.row_mut(row)));
+    }
+}
+
+fn empty_sum<T: Element>(accumulate: Accumulate, epilogue: Epilogue<'_, T>, mut c: ViewMut<'_, T>) {
+    if accumulate == Accumulate::Replace {
+        c.fill(T::zero());
+    }
+    finish(epilogue, c);
+}
+
+/// The left operand's rows are contiguous along `k`; the right one is packed.
+fn by_rows<T: Element>(
+    a: View<'_, T>,
+    b: Operand<'_, T>,
+    accumulate: Accumulate,
+    epilogue: Epilogue<'_, T>,
+    c: ViewMut<'_, T>,
+) {
+    let (k, n) = b.size();
+    let pool = Pool::serial();
+    with_scratch(packed_len(k, n), |packed| {
+        pack(&pool, b, k, 0, packed);
+        let rows = Rows {
+            data: a.data(),
+            taps: 1,
+            width: k,
+        };
+        let bank = Bank {
+            packed,
+            accumulate,
+            epilogue,
+            c,
+        };
+        let stride = a.stride();
+        let locate = |first: usize, offsets: &mut [u32]| {
+            for (i, offset) in offsets.iter_mut().enumerate() {
+                *offset = ((first + i) * stride) as u32;
+            }
+        };
+        multiply_rows(&pool, rows, locate, &mut [bank]);
+    });
+}
+
+/// Both operands are contiguous across the output.
+fn by_terms<T: Element>(a: View<'_, T>, b: View<'_, T>, accumulate: Accumulate, c: ViewMut<'_, T>) {
+    let k = a.shape().rows();
+    with_scratch(k, |offsets: &mut [[u32; 2]]| {
+        for (i, offset) in offsets.iter_mut().enumerate() {
+            *offset = [(i * a.stride()) as u32, (i * b.stride()) as u32];
+        }
+        multiply_outer(Kernel::active(), a.data(), b.data(), offsets, accumulate, c);
+    });
+}
+
+fn both_transposed<T: Element>(
+    a: Operand<'_, T>,
+    b: Operand<'_, T>,
+    accumulate: Accumulate,
+    mut c: ViewMut<'_, T>,
+) {
+    let ((m, k), (_, n)) = (a.size(), b.size());
     let beta = match accumulate {
         Accumulate::Replace => T::zero(),
         Accumulate::Add => T::one(),
     };
-    if k > 0 {
-        let row_stride = c.stride() as isize;
-        // SAFETY:
-        // - a view spans `(rows - 1)·stride + c` numbers (checked when it was made), which
-        //   are all that its size and strides, plain or transposed, address;
-        // - `c` is borrowed mutably, so nothing else reaches it, and `stride ≥ c` keeps its
-        //   rows apart.
-        unsafe {
-            T::raw_gemm(
-                m,
-                k,
-                n,
-                a.view().data().as_ptr(),
-                a.strides(),
-                b.view().data().as_ptr(),
-                b.strides(),
-                beta,
-                c.data_mut().as_mut_ptr(),
-                row_stride,
-            );
-        }
-    } else if accumulate == Accumulate::Replace {
-        c.fill(T::zero());
-    }
-    if epilogue.bias.is_some() || epilogue.relu {
-        for row in 0..m {
-            epilogue.apply(c.row_mut(row));
-        }
+    let row_stride = c.stride() as isize;
+    // SAFETY:
+    // - a view spans `(rows - 1)·stride + c` numbers (checked when it was made), which are
+    //   all that its size and strides, plain or transposed, address;
+    // - `c` is borrowed mutably, so nothing else reaches it, and `stride ≥ c` keeps its rows
+    //   apart.
+    unsafe {
+        T::raw_gemm(
+            m,
+            k,
+            n,
+            a.view().data().as_ptr(),
+            a.strides(),
+            b.view().data().as_ptr(),
+            b.strides(),
+            beta,
+            c.data_mut().as_mut_ptr(),
+            row_stride,
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! The thread pool, and ways to split work that do not change results.
 
-use crate::ViewMut;
+use crate::{Kernel, KernelError, ViewMut};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 use std::sync::Arc;
@@ -33,6 +33,7 @@ pub enum PoolError {
 pub struct Pool {
     /// `None` runs on the calling thread.
     workers: Option<Arc<rayon::ThreadPool>>,
+    kernel: Kernel,
 }
 
 impl std::fmt::Debug for Pool {
@@ -60,6 +61,7 @@ impl Pool {
                     .map_err(|source| PoolError::Start { threads, source })?;
                 Ok(Self {
                     workers: Some(Arc::new(workers)),
+                    kernel: Kernel::active(),
                 })
             }
             found => Err(PoolError::Threads { found }),
@@ -68,7 +70,24 @@ impl Pool {
 
     /// No workers: everything runs on the calling thread.
     pub fn serial() -> Self {
-        Self { workers: None }
+        Self {
+            workers: None,
+            kernel: Kernel::active(),
+        }
+    }
+
+    /// The same threads with other micro-kernels.
+    ///
+    /// # Errors
+    /// When the processor lacks the instructions.
+    pub fn with_kernel(self, kernel: Kernel) -> Result<Self, KernelError> {
+        kernel.require()?;
+        Ok(Self { kernel, ..self })
+    }
+
+    /// The micro-kernels that products use.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
     }
 
     /// As many threads as this process may use cores.

@@ -18,20 +18,20 @@ impl Line {
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+    /// Blocks that nobody uses at the moment.
+    static FREE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Calls `f` with `len` elements of memory that this thread keeps between calls, so that a
-/// warm kernel allocates nothing. The contents are whatever the last user left.
-///
-/// # Panics
-/// When called inside itself: a kernel asks once for all it needs.
+/// warm kernel allocates nothing. The contents are whatever the last user left. Calls may be
+/// nested: each has a block of its own.
 pub fn with_scratch<T: bytemuck::Pod, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
     let lines = (len * size_of::<T>()).div_ceil(Line::BYTES);
-    SCRATCH.with_borrow_mut(|memory| {
-        if memory.len() < lines {
-            memory.resize(lines, Line::zeroed());
-        }
-        f(&mut bytemuck::cast_slice_mut(&mut memory[..lines])[..len])
-    })
+    let mut block = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
+    if block.len() < lines {
+        block.resize(lines, Line::zeroed());
+    }
+    let result = f(&mut bytemuck::cast_slice_mut(&mut block[..lines])[..len]);
+    FREE.with_borrow_mut(|free| free.push(block));
+    result
 }

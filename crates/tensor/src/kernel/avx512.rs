@@ -1,0 +1,187 @@
+//! Tiles of 14 rows by 32 columns in AVX-512 registers.
+//!
+//! 28 accumulators, two vectors of the right operand and one broadcast element of the left
+//! fill 31 of the 32 registers, and 28 multiply-adds for 16 loads keep both units busy while
+//! a result takes 4 cycles to appear.
+
+use super::{Finish, Isa, OuterTile, PANEL, RowsTile};
+use std::arch::x86_64::{
+    __m512, __mmask16, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_set1_ps, _mm512_setzero_ps,
+};
+
+/// Proof that the processor has AVX-512F.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// The proof, where the processor has it.
+    pub(crate) fn new() -> Option<Self> {
+        std::arch::is_x86_feature_detected!("avx512f").then_some(Self(()))
+    }
+}
+
+const LANES: usize = 16;
+
+/// A kernel for one size of tile.
+type Sized<Tile> = unsafe fn(Tile, Finish);
+
+/// By rows − 1, and vectors of columns − 1.
+static ROWS: [[Sized<RowsTile>; 2]; 14] = [
+    [rows::<1, 1>, rows::<1, 2>],
+    [rows::<2, 1>, rows::<2, 2>],
+    [rows::<3, 1>, rows::<3, 2>],
+    [rows::<4, 1>, rows::<4, 2>],
+    [rows::<5, 1>, rows::<5, 2>],
+    [rows::<6, 1>, rows::<6, 2>],
+    [rows::<7, 1>, rows::<7, 2>],
+    [rows::<8, 1>, rows::<8, 2>],
+    [rows::<9, 1>, rows::<9, 2>],
+    [rows::<10, 1>, rows::<10, 2>],
+    [rows::<11, 1>, rows::<11, 2>],
+    [rows::<12, 1>, rows::<12, 2>],
+    [rows::<13, 1>, rows::<13, 2>],
+    [rows::<14, 1>, rows::<14, 2>],
+];
+
+/// By rows − 1, and vectors of columns − 1.
+static OUTER: [[Sized<OuterTile>; 2]; 14] = [
+    [outer::<1, 1>, outer::<1, 2>],
+    [outer::<2, 1>, outer::<2, 2>],
+    [outer::<3, 1>, outer::<3, 2>],
+    [outer::<4, 1>, outer::<4, 2>],
+    [outer::<5, 1>, outer::<5, 2>],
+    [outer::<6, 1>, outer::<6, 2>],
+    [outer::<7, 1>, outer::<7, 2>],
+    [outer::<8, 1>, outer::<8, 2>],
+    [outer::<9, 1>, outer::<9, 2>],
+    [outer::<10, 1>, outer::<10, 2>],
+    [outer::<11, 1>, outer::<11, 2>],
+    [outer::<12, 1>, outer::<12, 2>],
+    [outer::<13, 1>, outer::<13, 2>],
+    [outer::<14, 1>, outer::<14, 2>],
+];
+
+impl Isa for Avx512 {
+    const ROWS: usize = 14;
+
+    unsafe fn rows(self, tile: RowsTile, finish: Finish) {
+        // SAFETY: `self` proves the instructions; the caller's obligations are the same.
+        unsafe { ROWS[tile.rows - 1][(finish.columns - 1) / LANES](tile, finish) }
+    }
+
+    unsafe fn outer(self, tile: OuterTile, finish: Finish) {
+        // SAFETY: `self` proves the instructions; the caller's obligations are the same.
+        unsafe { OUTER[tile.rows - 1][(finish.columns - 1) / LANES](tile, finish) }
+    }
+}
+
+/// The lanes of vector `v` that hold columns.
+fn mask(columns: usize, v: usize) -> __mmask16 {
+    let lanes = columns.saturating_sub(v * LANES).min(LANES);
+    ((1u32 << lanes) - 1) as __mmask16
+}
+
+/// # Safety
+/// As [`Isa::rows`], with `R` rows and at most `V` vectors of columns; needs AVX-512F.
+#[target_feature(enable = "avx512f")]
+unsafe fn rows<const R: usize, const V: usize>(tile: RowsTile, finish: Finish) {
+    let mut sums = [[_mm512_setzero_ps(); V]; R];
+    let mut b = tile.b;
+    for tap in 0..tile.taps {
+        // SAFETY: there are `R` pointers for each tap.
+        let pointers: &[*const f32; R] = unsafe {
+            &*tile
+                .pointers
+                .add(tap * tile.pitch)
+                .cast::<[*const f32; R]>()
+        };
+        for i in 0..tile.width {
+            // SAFETY:
+            // - `b` moves through `taps·width` rows of `PANEL` numbers, `V` vectors of each;
+            // - each pointer has `width` numbers.
+            unsafe {
+                let mut vectors = [_mm512_setzero_ps(); V];
+                for (v, vector) in vectors.iter_mut().enumerate() {
+                    *vector = _mm512_loadu_ps(b.add(v * LANES));
+                }
+                for r in 0..R {
+                    let a = _mm512_set1_ps(*pointers[r].add(i));
+                    for v in 0..V {
+                        sums[r][v] = _mm512_fmadd_ps(a, vectors[v], sums[r][v]);
+                    }
+                }
+                b = b.add(PANEL);
+            }
+        }
+    }
+    // SAFETY: passed on.
+    unsafe { write(&sums, finish) }
+}
+
+/// # Safety
+/// As [`Isa::outer`], with `R` rows and at most `V` vectors of columns; needs AVX-512F.
+#[target_feature(enable = "avx512f")]
+unsafe fn outer<const R: usize, const V: usize>(tile: OuterTile, finish: Finish) {
+    let mut sums = [[_mm512_setzero_ps(); V]; R];
+    let mut masks = [0; V];
+    for (v, m) in masks.iter_mut().enumerate() {
+        *m = mask(finish.columns, v);
+    }
+    for k in 0..tile.k {
+        // SAFETY:
+        // - there are `k` offsets;
+        // - at these `a` has `R` numbers and `b` `columns`, beyond which the masks read
+        //   nothing.
+        unsafe {
+            let [x, y] = *tile.offsets.add(k);
+            let (a, b) = (tile.a.add(x as usize), tile.b.add(y as usize));
+            let mut vectors = [_mm512_setzero_ps(); V];
+            for (v, vector) in vectors.iter_mut().enumerate() {
+                *vector = _mm512_maskz_loadu_ps(masks[v], b.wrapping_add(v * LANES));
+            }
+            for r in 0..R {
+                let a = _mm512_set1_ps(*a.add(r));
+                for v in 0..V {
+                    sums[r][v] = _mm512_fmadd_ps(a, vectors[v], sums[r][v]);
+                }
+            }
+        }
+    }
+    // SAFETY: passed on.
+    unsafe { write(&sums, finish) }
+}
+
+/// Writes finished sums.
+///
+/// # Safety
+/// As `finish` in [`Isa::rows`], with `R` rows and at most `V` vectors of columns; needs
+/// AVX-512F.
+#[target_feature(enable = "avx512f")]
+unsafe fn write<const R: usize, const V: usize>(sums: &[[__m512; V]; R], finish: Finish) {
+    for v in 0..V {
+        let mask = mask(finish.columns, v);
+        let bias = match finish.bias.is_null() {
+            true => _mm512_setzero_ps(),
+            // SAFETY: the bias has `columns` numbers, beyond which the mask reads nothing.
+            false => unsafe { _mm512_maskz_loadu_ps(mask, finish.bias.wrapping_add(v * LANES)) },
+        };
+        for (r, row) in sums.iter().enumerate() {
+            let c = finish.c.wrapping_add(r * finish.stride + v * LANES);
+            let mut sum = row[v];
+            if finish.add {
+                // SAFETY: row `r` has `columns` numbers; the mask reads no others.
+                sum = _mm512_add_ps(unsafe { _mm512_maskz_loadu_ps(mask, c) }, sum);
+            }
+            if !finish.bias.is_null() {
+                sum = _mm512_add_ps(sum, bias);
+            }
+            if finish.relu {
+                // The second operand is the result where one is a NaN, so a NaN stays.
+                sum = _mm512_max_ps(_mm512_setzero_ps(), sum);
+            }
+            // SAFETY: row `r` has `columns` numbers; the mask writes no others.
+            unsafe { _mm512_mask_storeu_ps(c, mask, sum) };
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! The product of located rows and packed panels: convolution without a patch matrix.
+
+use crate::kernel::{self, Finish, Isa, Kernel, PANEL, RowsTile, WithIsa};
+use crate::{Accumulate, Element, Epilogue, Pool, ViewMut, packed_len, with_scratch};
+use smallvec::SmallVec;
+use std::ops::Range;
+
+/// A place of no data: reads as zeros.
+pub const PADDING: u32 = u32::MAX;
+
+/// The left operand: row `p` is `taps` pieces of `width` numbers, each found somewhere in
+/// `data`. A convolution's row is an output pixel, its pieces are the input pixels under the
+/// window.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a, T> {
+    /// What the pieces lie in.
+    pub data: &'a [T],
+    /// Pieces in a row.
+    pub taps: usize,
+    /// Numbers in a piece.
+    pub width: usize,
+}
+
+/// A right operand and what becomes of its product.
+#[derive(Debug)]
+pub struct Bank<'a, T> {
+    /// `taps·width × c` numbers as [`pack`](crate::pack) writes them.
+    pub packed: &'a [T],
+    /// Whether the product is added to what is there.
+    pub accumulate: Accumulate,
+    /// What follows.
+    pub epilogue: Epilogue<'a, T>,
+    /// The output: as many rows as the left operand, `c` channels.
+    pub c: ViewMut<'a, T>,
+}
+
+/// Rows of a task. Many tiles of every kernel, few enough that their input stays in a core's
+/// own cache.
+const TASK_ROWS: usize = 112;
+/// Fewer tasks of whole rows than this are cut along columns, too.
+const ENOUGH_TASKS: usize = 16;
+/// The longest chain of additions; longer sums are cut and the parts added.
+const CHAIN: usize = 4096;
+
+/// Multiplies located rows by every bank: `c = epilogue(rows·b)` or `epilogue(c + rows·b)`.
+///
+/// `locate(first, offsets)` writes where the pieces of rows `first ..` start in `data`:
+/// `offsets[tap·count + i]` for row `first + i`, with `count = offsets.len() / taps`, and
+/// [`PADDING`] for a piece of zeros.
+///
+/// The sum of an output element runs over taps and pieces in order, so it has the same bits
+/// whatever it is computed together with and on however many threads.
+///
+/// # Panics
+/// When sizes do not fit each other, or a piece lies outside `data`.
+pub fn multiply_rows<T: Element>(
+    pool: &Pool,
+    rows: Rows<'_, T>,
+    locate: impl Fn(usize, &mut [u32]) + Sync,
+    banks: &mut [Bank<'_, T>],
+) {
+    let Some(count) = banks.first().map(|b| b.c.shape().rows()) else {
+        return;
+    };
+    let k = rows.taps * rows.width;
+    assert!(rows.data.len() < PADDING as usize, "offsets have 32 bits");
+    let targets: SmallVec<[Target<T>; 4]> = banks
+        .iter_mut()
+        .map(|bank| {
+            let n = bank.c.shape().c;
+            assert_eq!(bank.c.shape().rows(), count, "rows of a bank's output");
+            assert_eq!(bank.packed.len(), packed_len(k, n), "packed {k}×{n}");
+            let bias = bank.epilogue.bias;
+            assert!(bias.is_none_or(|b| b.len() == n), "bias of {n}");
+            Target {
+                packed: bank.packed.as_ptr(),
+                c: bank.c.data_mut().as_mut_ptr(),
+                stride: bank.c.stride(),
+                n,
+                add: bank.accumulate == Accumulate::Add,
+                bias: bias.map_or(std::ptr::null(), <[T]>::as_ptr),
+                relu: bank.epilogue.relu,
+            }
+        })
+        .collect();
+    let panels: usize = targets.iter().map(|t| t.n.div_ceil(PANEL)).sum();
+    if count == 0 || panels == 0 {
+        return;
+    }
+    let down = count.div_ceil(TASK_ROWS);
+    let across = ENOUGH_TASKS.div_ceil(down).min(panels);
+    let share = panels.div_ceil(across);
+    let job = Job {
+        rows,
+        kernel: match T::VECTOR_KERNELS {
+            true => pool.kernel(),
+            false => Kernel::Portable,
+        },
+        targets: &targets,
+    };
+    pool.for_each(down * across, |task| {
+        let first = task / across * TASK_ROWS;
+        let part = task % across * share;
+        let block = Block {
+            first,
+            count: TASK_ROWS.min(count - first),
+            panels: part.min(panels)..(part + share).min(panels),
+        };
+        job.run(&block, &locate);
+    });
+}
+
+/// A bank as pointers, since tasks write parts of its output that interleave.
+struct Target<T> {
+    packed: *const T,
+    c: *mut T,
+    stride: usize,
+    n: usize,
+    add: bool,
+    bias: *const T,
+    relu: bool,
+}
+
+// SAFETY: tasks read `packed` and `bias` only, and each writes elements of `c` that no other
+// task touches: `multiply_rows` gives every pair of a row and a panel to one task.
+unsafe impl<T: Element> Sync for Target<T> {}
+
+struct Job<'a, T> {
+    rows: Rows<'a, T>,
+    kernel: Kernel,
+    targets: &'a [Target<T>],
+}
+
+/// What a task computes: rows, and panels counted over all banks.
+struct Block {
+    first: usize,
+    count: usize,
+    panels: Range<usize>,
+}
+
+impl<T: Element> Job<'_, T> {
+    fn run(&self, block: &Block, locate: &(impl Fn(usize, &mut [u32]) + Sync)) {
+        let Rows { data, taps, width } = self.rows;
+        with_scratch(taps * block.count, |offsets: &mut [u32]| {
+            locate(block.first, offsets);
+            let inside = |&o: &u32| o == PADDING || o as usize + width <= data.len();
+            assert!(offsets.iter().all(inside), "a piece lies outside the data");
+            kernel::dispatch(
+                self.kernel,
+                Task {
+                    job: self,
+                    block,
+                    offsets,
+                },
+            );
+        });
+    }
+
+    /// The panels of a block, with their banks.
+    fn panels(&self, block: &Block) -> impl Iterator<Item = (&Target<T>, usize)> {
+        let all = self
+            .targets
+            .iter()
+            .flat_map(|t| (0..t.n.div_ceil(PANEL)).map(move |panel| (t, panel)));
+        all.skip(block.panels.start).take(block.panels.len())
+    }
+}
+
+/// A block with its pieces located: every offset is [`PADDING`] or inside the data.
+struct Task<'a, T> {
+    job: &'a Job<'a, T>,
+    block: &'a Block,
+    offsets: &'a [u32],
+}
+
+impl<T: Element> WithIsa for Task<'_, T> {
+    type Output = ();
+
+    fn with(self, isa: impl Isa) {
+        let Rows { data, taps, width } = self.job.rows;
+        // Only `f32` has vector kernels, so these casts change no type.
+        let data: *const f32 = data.as_ptr().cast();
+        with_scratch(width, |zeros: &mut [f32]| {
+            zeros.fill(0.0);
+            with_scratch(self.offsets.len(), |pointers: &mut [usize]| {
+                for (pointer, &offset) in pointers.iter_mut().zip(self.offsets) {
+                    *pointer = match offset {
+                        PADDING => zeros.as_ptr() as usize,
+                        offset => data.wrapping_add(offset as usize) as usize,
+                    };
+                }
+                for piece in pieces(taps, width) {
+                    self.piece(isa, &piece, pointers.as_ptr().cast());
+                }
+            });
+        });
+    }
+
+    fn portable(self) {
+        let Rows { data, taps, width } = self.job.rows;
+        let (k, count) = (taps * width, self.block.count);
+        with_scratch(k * count, |patches: &mut [T]| {
+            for (i, &offset) in self.offsets.iter().enumerate() {
+                let (tap, row) = (i / count, i % count);
+                let patch = &mut patches[row * k + tap * width..][..width];
+                match offset {
+                    PADDING => patch.fill(T::zero()),
+                    offset => patch.copy_from_slice(&data[offset as usize..][..width]),
+                }
+            }
+            for (target, panel) in self.job.panels(self.block) {
+                self.portable_panel(patches, target, panel);
+            }
+        });
+    }
+}
+
+/// A part of `k`: some taps, and some numbers of each piece.
+struct Piece {
+    taps: Range<usize>,
+    numbers: Range<usize>,
+    is_first: bool,
+    is_last: bool,
+}
+
+/// Parts of `k` of at most [`CHAIN`] numbers, in order.
+fn pieces(taps: usize, width: usize) -> impl Iterator<Item = Piece> {
+    let tap_step = (CHAIN / width.max(1)).clamp(1, taps.max(1));
+    let number_step = CHAIN.min(width.max(1));
+    let tap_parts = taps.div_ceil(tap_step).max(1);
+    let number_parts = width.div_ceil(number_step).max(1);
+    (0..tap_parts * number_parts).map(move |i| {
+        let (tap, number) = (i / number_parts * tap_step, i % number_parts * number_step);
+        Piece {
+            taps: tap..(tap + tap_step).min(taps),
+            numbers: number..(number + number_step).min(width),
+            is_first: i == 0,
+            is_last: i + 1 == tap_parts * number_parts,
+        }
+    })
+}
+
+impl<T: Element> Task<'_, T> {
+    /// Adds a part of `k` to every tile.
+    fn piece(&self, isa: impl Isa, piece: &Piece, pointers: *const *const f32) {
+        fn rows_of<I: Isa>(_: I) -> usize {
+            I::ROWS
+        }
+        let (count, width) = (self.block.count, self.job.rows.width);
+        let k = self.job.rows.taps * width;
+        let step = rows_of(isa);
+        with_scratch(piece.taps.len() * count, |shifted: &mut [usize]| {
+            // A part that starts inside its pieces has pointers of its own.
+            let pointers: *const *const f32 = if piece.numbers.start == 0 {
+                pointers.wrapping_add(piece.taps.start * count)
+            } else {
+                for (i, pointer) in shifted.iter_mut().enumerate() {
+                    let at = pointers.wrapping_add(piece.taps.start * count + i);
+                    // SAFETY: there are `taps·count` pointers.
+                    let from = unsafe { *at };
+                    *pointer = from.wrapping_add(piece.numbers.start) as usize;
+                }
+                shifted.as_ptr().cast()
+            };
+            for (target, panel) in self.job.panels(self.block) {
+                let first_k = piece.taps.start * width + piece.numbers.start;
+                let b = target.packed.wrapping_add((panel * k + first_k) * PANEL);
+                for row in (0..count).step_by(step) {
+                    let tile = RowsTile {
+                        pointers: pointers.wrapping_add(row),
+                        pitch: count,
+                        rows: step.min(count - row),
+                        taps: piece.taps.len(),
+                        width: piece.numbers.len(),
+                        b: b.cast(),
+                    };
+                    let finish = self.finish(piece, target, panel, row);
+                    // SAFETY:
+                    // - the pointers lead to zeros or to offsets that `Job::run` found
+                    //   inside the data, `width` numbers each;
+                    // - `multiply_rows` checked the length of `packed` and `bias`, and
+                    //   that the output has `count` rows of `n` numbers;
+                    // - no other task writes this panel of these rows.
+                    unsafe { isa.rows(tile, finish) };
+                }
+            }
+        });
+    }
+
+    fn finish(&self, piece: &Piece, target: &Target<T>, panel: usize, row: usize) -> Finish {
+        let column = panel * PANEL;
+        let at = (self.block.first + row) * target.stride + column;
+        let with_bias = piece.is_last && !target.bias.is_null();
+        Finish {
+            c: target.c.wrapping_add(at).cast(),
+            stride: target.stride,
+            columns: PANEL.min(target.n - column),
+            add: target.add || !piece.is_first,
+            bias: match with_bias {
+                true => target.bias.wrapping_add(column).cast(),
+                false => std::ptr::null(),
+            },
+            relu: target.relu && piece.is_last,
+        }
+    }
+
+    fn portable_panel(&self, patches: &[T], target: &Target<T>, panel: usize) {
+        let (count, k) = (self.block.count, self.job.rows.taps * self.job.rows.width);
+        let column = panel * PANEL;
+        let columns = PANEL.min(target.n - column);
+        let c = target
+            .c
+            .wrapping_add(self.block.first * target.stride + column);
+        let (beta, stride) = (if target.add { T::one() } else { T::zero() }, target.stride);
+        // SAFETY:
+        // - `patches` has `count·k` numbers, the panel `k·PANEL`;
+        // - the output has `count` rows from `c` on, of at least `columns` numbers, and no
+        //   other task writes this panel of these rows.
+        unsafe {
+            let b = target.packed.add(panel * k * PANEL);
+            T::raw_gemm(
+                count,
+                k,
+                columns,
+                patches.as_ptr(),
+                (k as isize, 1),
+                b,
+                (PANEL as isize, 1),
+                beta,
+                c,
+                stride as isize,
+            );
+        }
+        let bias = match target.bias.is_null() {
+            true => None,
+            // SAFETY: the bias has a number for every column.
+            false => Some(unsafe { std::slice::from_raw_parts(target.bias.add(column), columns) }),
+        };
+        let epilogue = Epilogue {
+            bias,
+            relu: target.relu,
+        };
+        for row in 0..count {
+            // SAFETY: as above, row by row.
+            epilogue.apply(unsafe { std::slice::from_raw_parts_mut(c.add(row * stride), columns) });
+        }
+    }
+}
