@@ -32,6 +32,14 @@ pub enum CifarKind {
 }
 
 impl CifarKind {
+    /// `cifar10` or `cifar100`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cifar10 => "cifar10",
+            Self::Cifar100 => "cifar100",
+        }
+    }
+
     /// Names of the classes, by label.
     pub fn classes(self) -> impl Iterator<Item = &'static str> {
         let text = match self {
@@ -196,6 +204,32 @@ impl Cifar {
         [CifarKind::Cifar10, CifarKind::Cifar100]
             .into_iter()
             .find(|&kind| folders(kind, dir).iter().any(|d| has_files(kind, d)))
+    }
+
+    /// The folder with the set's files: `data_dir` when given, else `data`, or a subfolder of
+    /// it called `cifar10` or `cifar100`.
+    ///
+    /// # Errors
+    /// When none of them holds the files; the message says how to get them.
+    pub fn find(kind: CifarKind, data_dir: Option<&Path>) -> Result<PathBuf, DataError> {
+        let base = data_dir.unwrap_or(Path::new("data"));
+        let candidates = [base.to_owned(), base.join(kind.name())];
+        for dir in &candidates {
+            match find_folder(kind, dir) {
+                Ok(found) => return Ok(found),
+                // Something is there, in another form.
+                Err(error @ DataError::Malformed { .. }) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        let tried: Vec<String> = candidates.iter().map(|p| escape_path(p)).collect();
+        Err(DataError::Usage(format!(
+            "{} is in none of {}: unpack {} from https://www.cs.toronto.edu/~kriz/cifar.html \
+             there, or name its folder with --data-dir",
+            kind.name(),
+            tried.join(", "),
+            kind.archive()
+        )))
     }
 
     /// The file of record `i`, and the record's place in it.

@@ -1,6 +1,8 @@
 //! What a dataset is.
 
-use crate::DataError;
+use crate::decode::panic_message;
+use crate::{DataError, DecodeNote};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A decoded picture: `height` rows of `width` pixels of `channels` bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,15 @@ pub struct Sample {
     pub image: Image,
     /// Index into [`Dataset::classes`].
     pub label: u32,
+}
+
+/// An item and what is odd about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// The item.
+    pub sample: Sample,
+    /// What is odd.
+    pub notes: Vec<DecodeNote>,
 }
 
 /// Which part of a dataset.
@@ -66,6 +77,20 @@ pub trait Dataset: Send + Sync {
     /// When `i` is out of range.
     fn get(&self, i: usize) -> Result<Sample, DataError>;
 
+    /// Reads item `i` and tells what is odd about it though it can be used.
+    ///
+    /// # Errors
+    /// As [`Dataset::get`].
+    ///
+    /// # Panics
+    /// When `i` is out of range.
+    fn inspect(&self, i: usize) -> Result<Inspection, DataError> {
+        self.get(i).map(|sample| Inspection {
+            sample,
+            notes: Vec::new(),
+        })
+    }
+
     /// Where item `i` comes from, for messages and reports: a path, or a file with the
     /// number of the record in it.
     fn origin(&self, i: usize) -> String;
@@ -73,4 +98,29 @@ pub trait Dataset: Send + Sync {
     /// A digest of what the dataset is made of (names, sizes, labels; not every pixel),
     /// which a checkpoint keeps so that a run is not resumed on other data.
     fn fingerprint(&self) -> u64;
+}
+
+/// Runs `read`, which reads `item` of `dataset`; an error or panic becomes an error that
+/// names item and origin.
+pub(crate) fn read_item<T>(
+    dataset: &dyn Dataset,
+    item: usize,
+    read: impl FnOnce() -> Result<T, DataError>,
+) -> Result<T, DataError> {
+    // A dataset that panics may do so again when it is asked for a name.
+    let origin = || {
+        catch_unwind(AssertUnwindSafe(|| dataset.origin(item)))
+            .unwrap_or_else(|_| format!("item {item}"))
+    };
+    let result = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        Err(DataError::Panicked {
+            origin: origin(),
+            message: panic_message(panic.as_ref()),
+        })
+    });
+    result.map_err(|source| DataError::Item {
+        item,
+        origin: origin(),
+        source: Box::new(source),
+    })
 }

@@ -138,6 +138,11 @@ impl Idx {
         })
     }
 
+    /// Channels, height and width of the images.
+    pub fn native(&self) -> [usize; 3] {
+        [1, self.height, self.width]
+    }
+
     /// Whether `dir` holds a pair of IDX files of any split.
     pub fn is_in(dir: &Path) -> bool {
         [Split::Train, Split::Test]

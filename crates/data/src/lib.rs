@@ -1,4 +1,4 @@
-//! Datasets, decoding, augmentation and a loader whose order depends on the seed alone.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 pub mod baseline;
@@ -10,13 +10,16 @@ mod error;
 mod escape;
 mod folder;
 mod idx;
+mod loader;
 mod report;
 pub mod shapes;
+mod spec;
+mod stats;
 mod subset;
 mod transform;
 
 pub use cifar::{Cifar, CifarKind, CifarSize, OpenedCifar};
-pub use dataset::{Dataset, Image, Sample, Split};
+pub use dataset::{Dataset, Image, Inspection, Sample, Split};
 pub use decode::{
     DecodeFailure, DecodeLimits, DecodeNote, DecodeOptions, Decoded, ExifOrientation, Format,
     decode, read_image,
@@ -25,7 +28,12 @@ pub use error::{DataError, ErrorKind};
 pub use escape::{escape, escape_path};
 pub use folder::{EmptyClasses, Folder, FolderLimits, FolderOptions, FollowSymlinks, OpenedFolder};
 pub use idx::{FASHION_MNIST_CLASSES, FASHION_MNIST_SYSTEM_DIR, FashionMnist, Idx};
+pub use loader::{
+    BadImages, Batch, LastBatch, Loader, LoaderConfig, Order, Position, SkipReport, SkippedItem,
+};
 pub use report::{Notice, Report, Tally};
+pub use spec::{DatasetSpec, OpenOptions, Opened};
+pub use stats::{BadItem, CheckReport, MeasureOptions, SizeCount, Stats, check, measure};
 pub use subset::{Holdout, HoldoutParts, Subset};
 pub use transform::{
     Augment, ColorJitter, ColorStep, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Mirror, Normalise,

@@ -1,7 +1,7 @@
 //! Part of a dataset, and a holdout for validation.
 
 use crate::digest::Digest;
-use crate::{DataError, Dataset, Sample};
+use crate::{DataError, Dataset, Inspection, Sample};
 use inception_tensor::{Stream, fnv1a};
 use std::sync::Arc;
 
@@ -47,6 +47,10 @@ impl Dataset for Subset {
 
     fn get(&self, i: usize) -> Result<Sample, DataError> {
         self.dataset.get(self.items[i])
+    }
+
+    fn inspect(&self, i: usize) -> Result<Inspection, DataError> {
+        self.dataset.inspect(self.items[i])
     }
 
     fn origin(&self, i: usize) -> String {
@@ -109,5 +113,86 @@ impl Holdout {
             train: Subset::new(dataset.clone(), train),
             val: Subset::new(dataset.clone(), val),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Image;
+
+    /// Empty pictures whose labels are given.
+    struct Labels(Vec<u32>, Vec<String>);
+
+    impl Dataset for Labels {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+        fn classes(&self) -> &[String] {
+            &self.1
+        }
+        fn label(&self, i: usize) -> u32 {
+            self.0[i]
+        }
+        fn get(&self, i: usize) -> Result<Sample, DataError> {
+            let image = Image {
+                width: 1,
+                height: 1,
+                channels: 1,
+                pixels: vec![i as u8],
+            };
+            let label = self.label(i);
+            Ok(Sample { image, label })
+        }
+        fn origin(&self, i: usize) -> String {
+            format!("label {i}")
+        }
+        fn fingerprint(&self) -> u64 {
+            7
+        }
+    }
+
+    fn labels() -> Arc<dyn Dataset> {
+        let labels = (0..100).map(|i| u32::from(i >= 80)).collect();
+        Arc::new(Labels(labels, vec!["a".into(), "b".into()]))
+    }
+
+    #[test]
+    fn a_holdout_takes_its_share_of_every_class_and_nothing_twice() {
+        let holdout = Holdout {
+            fraction: 0.1,
+            seed: 3,
+        };
+        let parts = holdout.split(&labels()).unwrap();
+        let count = |part: &Subset, label| {
+            let found = (0..part.len()).filter(|&i| part.label(i) == label);
+            found.count()
+        };
+        assert_eq!((count(&parts.val, 0), count(&parts.val, 1)), (8, 2));
+        assert_eq!((count(&parts.train, 0), count(&parts.train, 1)), (72, 18));
+        let mut all = [parts.train.items.clone(), parts.val.items.clone()].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..100).collect::<Vec<_>>());
+        let first = parts.val.get(0).unwrap().image.pixels[0];
+        assert_eq!(usize::from(first), parts.val.items[0]);
+    }
+
+    #[test]
+    fn another_seed_holds_out_other_items() {
+        let items = |seed| {
+            let fraction = 0.2;
+            let parts = Holdout { fraction, seed }.split(&labels()).unwrap();
+            (parts.val.items.clone(), parts.val.fingerprint())
+        };
+        assert_eq!(items(1), items(1));
+        assert_ne!(items(1).0, items(2).0);
+        assert_ne!(items(1).1, items(2).1);
+    }
+
+    #[test]
+    fn fractions_out_of_range_are_refused() {
+        for fraction in [0.0, 1.0, -1.0, f64::NAN] {
+            assert!(Holdout { fraction, seed: 0 }.split(&labels()).is_err());
+        }
     }
 }

@@ -6,7 +6,7 @@ mod scan;
 use crate::decode::{DecodeOptions, read_image};
 use crate::digest::Digest;
 use crate::escape::escape_path;
-use crate::{DataError, Dataset, Notice, Report, Sample, Split};
+use crate::{DataError, Dataset, Inspection, Notice, Report, Sample, Split};
 use classes::list_classes;
 use scan::{Root, scan_class};
 use std::path::{Path, PathBuf};
@@ -167,10 +167,17 @@ impl Dataset for Folder {
     }
 
     fn get(&self, i: usize) -> Result<Sample, DataError> {
+        self.inspect(i).map(|inspection| inspection.sample)
+    }
+
+    fn inspect(&self, i: usize) -> Result<Inspection, DataError> {
         let decoded = read_image(&self.path(i), &self.decode)?;
-        Ok(Sample {
-            image: decoded.image,
-            label: self.label(i),
+        Ok(Inspection {
+            sample: Sample {
+                image: decoded.image,
+                label: self.label(i),
+            },
+            notes: decoded.notes,
         })
     }
 
