@@ -115,8 +115,10 @@ unsafe fn rows<const R: usize, const V: usize>(tile: RowsTile, finish: Finish) {
             }
         }
     }
+    // A copy, so that the sums themselves need no address and stay in registers.
+    let finished = sums;
     // SAFETY: passed on.
-    unsafe { write(&sums, finish) }
+    unsafe { write(&finished, finish) }
 }
 
 /// # Safety
@@ -148,8 +150,10 @@ unsafe fn outer<const R: usize, const V: usize>(tile: OuterTile, finish: Finish)
             }
         }
     }
+    // A copy, so that the sums themselves need no address and stay in registers.
+    let finished = sums;
     // SAFETY: passed on.
-    unsafe { write(&sums, finish) }
+    unsafe { write(&finished, finish) }
 }
 
 /// Writes finished sums.
