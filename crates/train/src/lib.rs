@@ -1,21 +1,33 @@
-//! Optimisers, schedules, metrics, checkpoints and the training loop.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod checkpoint;
 mod config;
+mod datasets;
 mod ema;
 mod error;
+mod log;
 mod metrics;
 mod norm;
+mod observer;
 mod optim;
 mod range;
+mod run_dir;
 mod schedule;
+mod trainer;
+mod weights;
 
+pub use checkpoint::Best;
 pub use config::{
     AuxHeads, BadImages, InitMode, NonFinitePolicy, OptimizerName, Order, ScheduleName, TrainConfig,
 };
+pub use datasets::Datasets;
 pub use ema::{ema_decay, ema_update};
 pub use error::{Difference, Differences, Diverged, ErrorKind, TrainError};
 pub use metrics::{Hits, Mean, cross_entropy, rank};
 pub use norm::{GlobalNorm, clip_scale};
+pub use observer::{Event, Observer, Silent, Started, StepMetrics, ValMetrics};
 pub use optim::{Finiteness, Optimizer, OptimizerConfig, OptimizerKind, Slot, Trained, Update};
+pub use run_dir::create_run_dir;
 pub use schedule::{Curve, Schedule, Span};
+pub use trainer::{OnDifference, Outcome, ResumeOptions, Trainer};

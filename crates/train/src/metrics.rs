@@ -50,19 +50,15 @@ pub struct Hits {
 }
 
 impl Hits {
-    /// Counts the predictions of a batch: `logits` has a row of `classes` numbers for each
-    /// of `labels`.
+    /// Counts one prediction.
     ///
     /// # Panics
-    /// When a label is out of range or `logits` has another size.
-    pub fn add(&mut self, logits: &[f32], labels: &[u32], classes: usize) {
-        assert_eq!(logits.len(), labels.len() * classes, "logits of a batch");
-        for (row, &label) in logits.chunks(classes).zip(labels) {
-            let place = rank(row, label);
-            self.total += 1;
-            self.top1 += u64::from(place < 1);
-            self.top5 += u64::from(place < 5);
-        }
+    /// When `label` is out of range.
+    pub fn add(&mut self, logits: &[f32], label: u32) {
+        let place = rank(logits, label);
+        self.total += 1;
+        self.top1 += u64::from(place < 1);
+        self.top5 += u64::from(place < 5);
     }
 
     /// Adds the counts of others.
@@ -130,7 +126,8 @@ mod tests {
     #[test]
     fn hits_of_fewer_than_five_classes_are_all_in_the_top_five() {
         let mut hits = Hits::default();
-        hits.add(&[0.0, 1.0, 2.0, 0.0, 0.0, 0.0], &[2, 1], 3);
+        hits.add(&[0.0, 1.0, 2.0], 2);
+        hits.add(&[0.0, 0.0, 0.0], 1);
         assert_eq!((hits.total, hits.top1, hits.top5), (2, 1, 2));
         hits.merge(hits);
         assert_eq!((hits.top1(), hits.top5()), (0.5, 1.0));

@@ -8,6 +8,7 @@ impl Default for TrainConfig {
         Self {
             data: "shapes".into(),
             data_dir: None,
+            holdout: None,
             model: "inception-small".into(),
             input: None,
             classes: None,

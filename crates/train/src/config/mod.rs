@@ -35,6 +35,10 @@ pub struct TrainConfig {
     /// Where named data sets live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
+    /// Share of each class of the training set that is validated on instead of trained on;
+    /// the data set's own validation set where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<f64>,
     /// The model's name in the registry.
     pub model: String,
     /// `[c, h, w]` of the model's input; the data set's or the model's own where absent.
@@ -209,10 +213,11 @@ impl TrainConfig {
         }
     }
 
-    /// What the model is built for; the data set's `classes` where the settings name none.
-    pub fn model_options(&self, classes: usize) -> ModelOptions {
+    /// What the model is built for, where images have `input` `[c, h, w]` and the data set
+    /// has so many `classes`.
+    pub fn model_options(&self, input: [usize; 3], classes: usize) -> ModelOptions {
         ModelOptions {
-            input: self.input,
+            input: Some(input),
             classes: Some(self.classes.unwrap_or(classes)),
             aux: match self.aux {
                 AuxHeads::Keep => Aux::Keep,

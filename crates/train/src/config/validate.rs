@@ -57,6 +57,9 @@ impl TrainConfig {
         if let Some(dropout) = self.dropout {
             Range::BELOW_ONE.check("dropout", dropout)?;
         }
+        if let Some(share) = self.holdout {
+            Range::INSIDE_UNIT.check("holdout", share)?;
+        }
         if let Some(decay) = self.ema {
             Range::INSIDE_UNIT.check("ema", decay)?;
         }

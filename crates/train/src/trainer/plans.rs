@@ -1,0 +1,173 @@
+//! Plans with their memory, one for each size of batch.
+
+use crate::{TrainConfig, TrainError};
+use inception_autograd::{Executor, Params, RunKey};
+use inception_data::Batch;
+use inception_nn::{EvalProgram, Model, NnError, TrainProgram};
+use inception_tensor::Pool;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A training step ready to run.
+pub(super) struct TrainPlan {
+    pub(super) program: TrainProgram,
+    pub(super) executor: Executor<f32>,
+}
+
+/// Inference ready to run.
+pub(super) struct EvalPlan {
+    pub(super) program: EvalProgram,
+    pub(super) executor: Executor<f32>,
+    /// Whether weights have changed since the plan took them up.
+    stale: bool,
+}
+
+/// Plans that were made so far: those of full batches and of the short last ones.
+pub(super) struct Plans {
+    model: Model,
+    settings: inception_nn::TrainConfig,
+    eval_passes: inception_autograd::Passes,
+    pool: Pool,
+    train: BTreeMap<usize, TrainPlan>,
+    eval: BTreeMap<usize, EvalPlan>,
+}
+
+impl Plans {
+    pub(super) fn new(model: Model, config: &TrainConfig, pool: Pool) -> Result<Self, TrainError> {
+        Ok(Self {
+            model,
+            settings: inception_nn::TrainConfig {
+                batch_size: config.batch_size,
+                label_smoothing: config.label_smoothing,
+                aux_weight: config.aux_weight,
+                frozen: config.freeze.clone(),
+                passes: config.training_passes()?,
+            },
+            eval_passes: config.eval_passes()?,
+            pool,
+            train: BTreeMap::new(),
+            eval: BTreeMap::new(),
+        })
+    }
+
+    pub(super) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The plan of a training step on `images` images.
+    ///
+    /// # Errors
+    /// When the network cannot be trained on so few, or the memory is not to be had.
+    pub(super) fn train(&mut self, images: usize) -> Result<&mut TrainPlan, TrainError> {
+        if !self.train.contains_key(&images) {
+            let settings = inception_nn::TrainConfig {
+                batch_size: images,
+                ..self.settings.clone()
+            };
+            let program = TrainProgram::record(&self.model, &settings)
+                .map_err(|e| explain(e, images, "trained on"))?;
+            let plan = Arc::new(program.compile::<f32>());
+            let executor = Executor::new(plan, &self.pool)?;
+            self.train.insert(images, TrainPlan { program, executor });
+        }
+        Ok(self.train.get_mut(&images).expect("it was just made"))
+    }
+
+    /// The plan of inference on `images` images.
+    ///
+    /// # Errors
+    /// When the memory is not to be had.
+    pub(super) fn eval(&mut self, images: usize) -> Result<&mut EvalPlan, TrainError> {
+        if !self.eval.contains_key(&images) {
+            let program = EvalProgram::record(&self.model, images, self.eval_passes)
+                .map_err(|e| explain(e, images, "run on"))?;
+            let plan = Arc::new(program.compile::<f32>());
+            let executor = Executor::new(plan, &self.pool)?;
+            let plan = EvalPlan {
+                program,
+                executor,
+                stale: true,
+            };
+            self.eval.insert(images, plan);
+        }
+        Ok(self.eval.get_mut(&images).expect("it was just made"))
+    }
+
+    /// Says that plans of inference have to take up new weights.
+    pub(super) fn weights_changed(&mut self) {
+        self.eval.values_mut().for_each(|plan| plan.stale = true);
+    }
+}
+
+impl EvalPlan {
+    /// Runs inference on a batch.
+    pub(super) fn run(&mut self, batch: &Batch, params: &impl Params<f32>) {
+        if self.stale {
+            self.executor.prepare(params);
+            self.stale = false;
+        }
+        let images = self.executor.input_mut(self.program.images);
+        images.copy_from_slice(&batch.images);
+        self.executor.run(params, RunKey::default());
+    }
+}
+
+impl TrainPlan {
+    /// Writes a batch where the plan reads it.
+    pub(super) fn load(&mut self, batch: &Batch) {
+        let Self { program, executor } = self;
+        executor
+            .input_mut(program.images)
+            .copy_from_slice(&batch.images);
+        executor
+            .labels_mut(program.labels)
+            .copy_from_slice(&batch.labels);
+    }
+
+    /// Runs a step on a batch.
+    pub(super) fn run(&mut self, batch: &Batch, params: &impl Params<f32>, key: RunKey) {
+        self.load(batch);
+        self.executor.prepare(params);
+        self.executor.run(params, key);
+    }
+
+    /// Runs the step again, up to the first layer that computes something not finite.
+    pub(super) fn first_non_finite(
+        &mut self,
+        batch: &Batch,
+        params: &impl Params<f32>,
+        key: RunKey,
+    ) -> Option<String> {
+        self.load(batch);
+        self.executor.first_non_finite(params, key)
+    }
+
+    /// The first loss that is not finite, in words.
+    pub(super) fn bad_loss(&self) -> Option<String> {
+        let program = &self.program;
+        let aux = program.loss_aux.iter().map(|aux| (aux.name, aux.loss));
+        let losses = [("", program.loss_main)].into_iter().chain(aux);
+        let losses = losses.chain([("", program.loss)]);
+        losses
+            .map(|(name, loss)| (name, self.scalar(loss)))
+            .find(|(_, loss)| !loss.is_finite())
+            .map(|(name, loss)| match name {
+                "" => format!("loss is {loss}"),
+                name => format!("loss of {name} is {loss}"),
+            })
+    }
+
+    pub(super) fn scalar(&self, var: inception_autograd::Var) -> f64 {
+        f64::from(self.executor.output(var).row(0)[0])
+    }
+}
+
+/// Says which size of batch does not fit the network.
+fn explain(error: NnError, images: usize, use_: &str) -> TrainError {
+    match error {
+        NnError::Graph(error) => TrainError::Usage(format!(
+            "batch-size: the network cannot be {use_} a batch of {images}: {error}"
+        )),
+        other => other.into(),
+    }
+}
