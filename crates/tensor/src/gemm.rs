@@ -1,8 +1,8 @@
 //! The matrix product.
 
 use crate::{
-    Bank, Element, Kernel, Pool, Rows, View, ViewMut, multiply_outer, multiply_rows, pack,
-    packed_len, with_scratch,
+    Bank, Element, Pool, Rows, View, ViewMut, multiply_outer, multiply_rows, pack, packed_len,
+    with_scratch,
 };
 
 /// A matrix operand: a view's rows and channels, or their transpose.
@@ -198,7 +198,7 @@ fn by_terms<T: Element>(a: View<'_, T>, b: View<'_, T>, accumulate: Accumulate, 
         for (i, offset) in offsets.iter_mut().enumerate() {
             *offset = [(i * a.stride()) as u32, (i * b.stride()) as u32];
         }
-        multiply_outer(Kernel::active(), a.data(), b.data(), offsets, accumulate, c);
+        multiply_outer(&Pool::serial(), a.data(), b.data(), offsets, accumulate, c);
     });
 }
 

@@ -2,22 +2,27 @@
 //! gradients without a patch matrix.
 
 use crate::kernel::{self, Finish, Isa, Kernel, OuterTile, PANEL, WithIsa};
-use crate::{Accumulate, Element, ViewMut, with_scratch};
+use crate::{Accumulate, Element, Pool, ViewMut, with_scratch};
 
 /// Terms of a sum that are added up in registers before they go to memory.
 const BLOCK: usize = 256;
 
-/// `c = Σ_k a[x_k ..]ᵀ·b[y_k ..]` or `c += …` over `offsets` `[x_k, y_k]`, on the calling
-/// thread: each term is the outer product of as many numbers of `a` as `c` has rows and as
-/// many of `b` as it has channels.
+/// Panels of columns that a task takes where there are many of them.
+const TASK_PANELS: usize = 4;
+/// Rows that a task takes where there are few columns.
+const TASK_ROWS: usize = 28;
+
+/// `c = Σ_k a[x_k ..]ᵀ·b[y_k ..]` or `c += …` over `offsets` `[x_k, y_k]`: each term is the
+/// outer product of as many numbers of `a` as `c` has rows and as many of `b` as it has
+/// channels.
 ///
 /// Terms are summed in order in blocks of 256, the blocks in order: an element has the same
-/// bits whatever it is computed together with.
+/// bits whatever it is computed together with and on however many threads.
 ///
 /// # Panics
 /// When an offset lies outside its operand.
 pub fn multiply_outer<T: Element>(
-    kernel: Kernel,
+    pool: &Pool,
     a: &[T],
     b: &[T],
     offsets: &[[u32; 2]],
@@ -33,95 +38,141 @@ pub fn multiply_outer<T: Element>(
     if m == 0 || n == 0 {
         return;
     }
-    if offsets.is_empty() && accumulate == Accumulate::Replace {
-        c.fill(T::zero());
+    if offsets.is_empty() {
+        if accumulate == Accumulate::Replace {
+            c.fill(T::zero());
+        }
+        return;
     }
-    let kernel = match T::VECTOR_KERNELS {
-        true => kernel,
-        false => Kernel::Portable,
+    let stride = c.stride();
+    let target = Target(c.data_mut().as_mut_ptr());
+    let [down, across] = match n.div_ceil(PANEL) {
+        panels if panels >= 2 * TASK_PANELS => [m, TASK_PANELS * PANEL],
+        _ => [TASK_ROWS, n],
     };
-    for (i, offsets) in offsets.chunks(BLOCK).enumerate() {
-        let product = Product {
-            a,
-            b,
-            offsets,
-            add: i > 0 || accumulate == Accumulate::Add,
-            c: c.reborrow(),
+    let columns = n.div_ceil(across);
+    pool.for_each(m.div_ceil(down) * columns, |task| {
+        let (row, column) = (task / columns * down, task % columns * across);
+        let part = Part {
+            a: a[row..].as_ptr(),
+            b: b[column..].as_ptr(),
+            // The whole of `target` is captured, which is `Sync`, not its pointer.
+            c: target.at(row * stride + column),
+            stride,
+            rows: down.min(m - row),
+            columns: across.min(n - column),
         };
-        kernel::dispatch(kernel, product);
+        for (i, offsets) in offsets.chunks(BLOCK).enumerate() {
+            let product = Product {
+                part: &part,
+                offsets,
+                add: i > 0 || accumulate == Accumulate::Add,
+            };
+            let kernel = match T::VECTOR_KERNELS {
+                true => pool.kernel(),
+                false => Kernel::Portable,
+            };
+            kernel::dispatch(kernel, product);
+        }
+    });
+}
+
+/// The output, as tasks that write parts of it share it.
+struct Target<T>(*mut T);
+
+// SAFETY: each task writes rows and columns of its own.
+unsafe impl<T: Element> Sync for Target<T> {}
+
+impl<T> Target<T> {
+    fn at(&self, offset: usize) -> *mut T {
+        self.0.wrapping_add(offset)
     }
 }
 
-/// A block of terms, all of whose offsets lie inside their operands.
+/// What a task computes: operands and output from its first row and column on.
+struct Part<T> {
+    a: *const T,
+    b: *const T,
+    c: *mut T,
+    stride: usize,
+    rows: usize,
+    columns: usize,
+}
+
+/// A block of terms of a part.
 struct Product<'a, T> {
-    a: &'a [T],
-    b: &'a [T],
+    part: &'a Part<T>,
     offsets: &'a [[u32; 2]],
     add: bool,
-    c: ViewMut<'a, T>,
 }
 
 impl<T: Element> WithIsa for Product<'_, T> {
     type Output = ();
 
-    fn with(mut self, isa: impl Isa) {
+    fn with(self, isa: impl Isa) {
         fn rows_of<I: Isa>(_: I) -> usize {
             I::ROWS
         }
-        let (m, n, stride) = (self.c.shape().rows(), self.c.shape().c, self.c.stride());
-        let step = rows_of(isa);
-        let c = self.c.data_mut().as_mut_ptr();
-        for column in (0..n).step_by(PANEL) {
-            for row in (0..m).step_by(step) {
+        let (part, step) = (self.part, rows_of(isa));
+        for column in (0..part.columns).step_by(PANEL) {
+            for row in (0..part.rows).step_by(step) {
                 // Only `f32` has vector kernels, so these casts change no type.
                 let tile = OuterTile {
-                    a: self.a.as_ptr().wrapping_add(row).cast(),
-                    b: self.b.as_ptr().wrapping_add(column).cast(),
+                    a: part.a.wrapping_add(row).cast(),
+                    b: part.b.wrapping_add(column).cast(),
                     offsets: self.offsets.as_ptr(),
                     k: self.offsets.len(),
-                    rows: step.min(m - row),
+                    rows: step.min(part.rows - row),
                 };
                 let finish = Finish {
-                    c: c.wrapping_add(row * stride + column).cast(),
-                    stride,
-                    columns: PANEL.min(n - column),
+                    c: part.c.wrapping_add(row * part.stride + column).cast(),
+                    stride: part.stride,
+                    columns: PANEL.min(part.columns - column),
                     add: self.add,
                     bias: std::ptr::null(),
                     relu: false,
                 };
                 // SAFETY:
-                // - `multiply_outer` found `m` numbers of `a` and `n` of `b` at every offset,
-                //   so from `row` and `column` on there are as many as the tile has;
-                // - `c` is borrowed mutably and has `m` rows of `n` numbers.
+                // - `multiply_outer` found as many numbers at every offset as `c` has rows
+                //   and channels, so from `row` and `column` on there are as many as the
+                //   tile has;
+                // - `c` is borrowed mutably, and no other task writes this part of it.
                 unsafe { isa.outer(tile, finish) };
             }
         }
     }
 
-    fn portable(mut self) {
-        let (m, n, k) = (self.c.shape().rows(), self.c.shape().c, self.offsets.len());
-        let stride = self.c.stride() as isize;
+    fn portable(self) {
+        let Part { rows, columns, .. } = *self.part;
+        let k = self.offsets.len();
         let beta = if self.add { T::one() } else { T::zero() };
-        with_scratch(k * (m + n), |dense: &mut [T]| {
-            let (left, right) = dense.split_at_mut(k * m);
+        with_scratch(k * (rows + columns), |dense: &mut [T]| {
+            let (left, right) = dense.split_at_mut(k * rows);
             for (i, &[x, y]) in self.offsets.iter().enumerate() {
-                left[i * m..][..m].copy_from_slice(&self.a[x as usize..][..m]);
-                right[i * n..][..n].copy_from_slice(&self.b[y as usize..][..n]);
+                // SAFETY: as in `with`: as many numbers lie at every offset.
+                let (a, b) = unsafe {
+                    (
+                        std::slice::from_raw_parts(self.part.a.add(x as usize), rows),
+                        std::slice::from_raw_parts(self.part.b.add(y as usize), columns),
+                    )
+                };
+                left[i * rows..][..rows].copy_from_slice(a);
+                right[i * columns..][..columns].copy_from_slice(b);
             }
-            // SAFETY: `left` is `k × m`, read transposed, `right` is `k × n`, and `c` is
-            // borrowed mutably with `m` rows of `n` numbers.
+            // SAFETY: `left` is `k × rows`, read transposed, `right` is `k × columns`, `c` is
+            // borrowed mutably, and no other task writes this part of it.
             unsafe {
                 T::raw_gemm(
-                    m,
+                    rows,
                     k,
-                    n,
+                    columns,
                     left.as_ptr(),
-                    (1, m as isize),
+                    (1, rows as isize),
                     right.as_ptr(),
-                    (n as isize, 1),
+                    (columns as isize, 1),
                     beta,
-                    self.c.data_mut().as_mut_ptr(),
-                    stride,
+                    self.part.c,
+                    self.part.stride as isize,
                 );
             }
         });

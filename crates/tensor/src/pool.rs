@@ -85,6 +85,14 @@ impl Pool {
         Ok(Self { kernel, ..self })
     }
 
+    /// The same micro-kernels without other threads, for use inside a task.
+    pub fn on_this_thread(&self) -> Self {
+        Self {
+            workers: None,
+            kernel: self.kernel,
+        }
+    }
+
     /// The micro-kernels that products use.
     pub fn kernel(&self) -> Kernel {
         self.kernel

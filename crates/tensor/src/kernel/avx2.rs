@@ -126,10 +126,10 @@ unsafe fn rows<const R: usize, const V: usize>(tile: RowsTile, finish: Finish) {
                 for (v, vector) in vectors.iter_mut().enumerate() {
                     *vector = _mm256_loadu_ps(b.add(v * LANES));
                 }
-                for r in 0..R {
+                for (r, row) in sums.iter_mut().enumerate() {
                     let a = _mm256_set1_ps(*pointers[r].add(i));
-                    for v in 0..V {
-                        sums[r][v] = _mm256_fmadd_ps(a, vectors[v], sums[r][v]);
+                    for (sum, &vector) in row.iter_mut().zip(&vectors) {
+                        *sum = _mm256_fmadd_ps(a, vector, *sum);
                     }
                 }
                 b = b.wrapping_add(PANEL);
@@ -164,10 +164,10 @@ unsafe fn outer<const R: usize, const V: usize>(tile: OuterTile, finish: Finish)
             for (v, vector) in vectors.iter_mut().enumerate() {
                 *vector = _mm256_maskload_ps(b.wrapping_add(v * LANES), masks[v]);
             }
-            for r in 0..R {
+            for (r, row) in sums.iter_mut().enumerate() {
                 let a = _mm256_set1_ps(*a.add(r));
-                for v in 0..V {
-                    sums[r][v] = _mm256_fmadd_ps(a, vectors[v], sums[r][v]);
+                for (sum, &vector) in row.iter_mut().zip(&vectors) {
+                    *sum = _mm256_fmadd_ps(a, vector, *sum);
                 }
             }
         }
