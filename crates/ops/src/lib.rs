@@ -9,11 +9,10 @@
 
 mod activation;
 mod average;
+mod column_sums;
 mod error;
-mod parts;
 mod pooling;
 mod tile;
-mod transpose;
 mod window;
 
 pub mod adaptive_avg_pool;

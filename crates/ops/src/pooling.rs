@@ -74,18 +74,17 @@ impl Axis {
 /// The output shape of a pool, after the checks that all pools share.
 ///
 /// # Errors
-/// When the window does not fit, the padding is more than half of the window, or a window
-/// covers padding alone.
+/// When the window does not fit, the padding is more than half of what a window spans, or a
+/// window covers padding alone.
+///
+/// # Sources
+/// PyTorch `pool2d_shape_check`.
 pub(crate) fn shape(op: &'static str, window: &Window, x: Shape) -> Result<Shape, OpError> {
-    for (axis, name) in ["rows", "columns"].into_iter().enumerate() {
-        let (kernel, padding) = (window.kernel[axis], window.padding[axis]);
-        if let Some(pad) = padding.into_iter().find(|&pad| pad > kernel / 2) {
-            return Err(OpError::Setting {
-                op,
-                detail: format!(
-                    "padding of {pad} {name} is more than half of a window of {kernel}"
-                ),
-            });
+    let spans = window.span().into_iter().zip(window.padding);
+    for (name, (span, padding)) in ["rows", "columns"].into_iter().zip(spans) {
+        if let Some(pad) = padding.into_iter().find(|&pad| pad > span / 2) {
+            let detail = format!("padding of {pad} {name} is more than half of a window of {span}");
+            return Err(OpError::Setting { op, detail });
         }
     }
     let [h, w] = window.output(op, [x.h, x.w])?;

@@ -102,6 +102,7 @@ fn pixel(lrn: &Lrn, x: &[f32]) -> [Vec<f32>; 2] {
     [y, dx]
 }
 
+// The values are those of PyTorch 2.15.
 #[test]
 fn an_even_window_reaches_further_down_as_pytorchs() {
     let lrn = Lrn {

@@ -114,6 +114,7 @@ fn of_equals_the_first_wins() {
     assert_eq!(row(&[0.0, -0.0, 0.0], Window::new(1, 3)).1, [0]);
 }
 
+// The values of this and the next test are those of PyTorch 2.15, in both its layouts.
 #[test]
 fn a_nan_wins_and_of_several_the_last() {
     let (y, winners) = row(&[5.0, f32::NAN, 7.0, 2.0], Window::new(1, 4));
@@ -208,6 +209,12 @@ fn bad_windows_are_refused_by_name() {
     assert_eq!(
         message(Window::square(3).padding_hw(1, 2)),
         "max_pool: padding of 2 columns is more than half of a window of 3"
+    );
+    let spread = Window::square(3).dilation(2);
+    assert!(max_pool::shape(&spread.padding(2), x).is_ok());
+    assert_eq!(
+        message(spread.padding(3)),
+        "max_pool: padding of 3 rows is more than half of a window of 5"
     );
     assert!(matches!(
         max_pool::shape(&Window::square(9), x),

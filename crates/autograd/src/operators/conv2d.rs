@@ -73,6 +73,10 @@ impl Operator for Conv2d {
             .sum()
     }
 
+    fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
+        conv2d::forward_workspace((0..self.banks).map(|i| inputs[self.weight(i)]))
+    }
+
     fn differentiate(
         &self,
         tape: &mut Tape<'_>,
@@ -135,7 +139,7 @@ impl Operator for Conv2d {
                 outputs.push(y);
             }
         }
-        let x = io.read(0);
+        let (x, workspace) = (io.read(0), io.workspace());
         conv2d::forward(
             io.pool,
             &self.window,
@@ -143,6 +147,7 @@ impl Operator for Conv2d {
             &used,
             self.activation,
             &mut outputs,
+            workspace,
         );
     }
 }
@@ -174,7 +179,8 @@ impl Operator for Conv2dBackwardInput {
     }
 
     fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
-        conv2d::backward_input_workspace(&self.window, &inputs[self.banks..])
+        let weights = inputs[self.banks..].iter().copied();
+        conv2d::backward_input_workspace(&self.window, self.input, weights)
     }
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
@@ -212,10 +218,6 @@ impl Operator for Conv2dBackwardWeight {
         inputs[1].rows() as u64 * self.weight.len() as u64
     }
 
-    fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
-        conv2d::backward_weight_workspace(&self.window, inputs[0], inputs[1])
-    }
-
     fn optional(&self, output: usize) -> bool {
         output == 1
     }
@@ -223,8 +225,7 @@ impl Operator for Conv2dBackwardWeight {
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
         let (x, dy) = (io.read(0), io.read(1));
         let (dw, db) = (io.write(0), io.write_if_used(1).map(into_vector));
-        let workspace = io.workspace();
-        conv2d::backward_weight(io.pool, &self.window, x, dy, dw, db, workspace);
+        conv2d::backward_weight(io.pool, &self.window, x, dy, dw, db);
     }
 }
 

@@ -1,11 +1,22 @@
 //! The output.
 
-use super::patches::Lowered;
-use super::{Filter, NAME, check};
-use crate::parts::{Outputs, Part, for_each_part, rows};
+use super::places::Places;
+use super::{Filter, NAME, check, workspace_of};
 use crate::{Activation, Window};
-use inception_tensor::{Accumulate, Element, Epilogue, Operand, Pool, View, ViewMut, gemm};
-use std::ops::Range;
+use inception_tensor::{
+    Accumulate, Bank, Element, Epilogue, Operand, Pool, Rows, Shape, View, ViewMut, multiply_rows,
+    pack, packed_len,
+};
+use smallvec::SmallVec;
+
+/// Numbers of workspace that [`forward`] needs for these weights: room to pack them.
+///
+/// # Shapes
+/// Each `[kh, kw, c_in, c_out]`.
+pub fn forward_workspace(weights: impl IntoIterator<Item = Shape>) -> usize {
+    let packed = |w: Shape| packed_len(w.rows(), w.c);
+    weights.into_iter().map(packed).sum()
+}
 
 /// `y[i] = activation(conv(x, filters[i]))` for each bank: sibling convolutions that read
 /// the same input in one pass over it.
@@ -16,14 +27,12 @@ use std::ops::Range;
 ///
 /// # Shapes
 /// `x`: `[n, h, w, c_in]`; each bank: weight `[kh, kw, c_in, c_out]`, bias `c_out`, output
-/// `[n, oh, ow, c_out]`, as [`super::shape`] says.
+/// `[n, oh, ow, c_out]`, as [`super::shape`] says; workspace: at least
+/// [`forward_workspace`].
 ///
 /// # Panics
-/// When shapes do not fit, or there are not as many outputs as banks.
-///
-/// # Sources
-/// Chellapilla, Puri and Simard 2006, *High Performance Convolutional Neural Networks for
-/// Document Processing*.
+/// When shapes do not fit, there are not as many outputs as banks, or the workspace is too
+/// small.
 pub fn forward<T: Element>(
     pool: &Pool,
     window: &Window,
@@ -31,6 +40,7 @@ pub fn forward<T: Element>(
     filters: &[Filter<'_, T>],
     activation: Activation,
     y: &mut [ViewMut<'_, T>],
+    workspace: &mut [T],
 ) {
     assert_eq!(filters.len(), y.len(), "{NAME}: an output for each bank");
     for (filter, y) in filters.iter().zip(y.iter()) {
@@ -42,46 +52,35 @@ pub fn forward<T: Element>(
     let Some(grid) = y.first().map(|y| [y.shape().h, y.shape().w]) else {
         return;
     };
-    let lowered = Lowered::new(window, x, grid);
-    let outputs: Outputs<'_, T> = y.iter_mut().map(ViewMut::reborrow).collect();
-    for_each_part(pool, outputs, lowered.tile(), |pixels, parts, scratch| {
-        multiply(&lowered, filters, activation, &pixels, parts, scratch);
-    });
-}
-
-/// Computes the parts of a tile, each block of patches gathered once for all of them.
-fn multiply<T: Element>(
-    lowered: &Lowered<'_, T>,
-    filters: &[Filter<'_, T>],
-    activation: Activation,
-    pixels: &Range<usize>,
-    parts: &mut [Part<'_, T>],
-    scratch: &mut [T],
-) {
-    for depth in lowered.depths() {
-        let left = lowered.transposed(pixels, &depth, scratch);
-        for Part { bank, column, out } in parts.iter_mut() {
-            let (filter, height, width) = (&filters[*bank], out.shape().n, out.shape().c);
-            let right = rows(filter.weight, depth.start, depth.len()).channels(*column, width);
-            let accumulate = match depth.start {
-                0 => Accumulate::Replace,
-                _ => Accumulate::Add,
-            };
-            let epilogue = if depth.end == lowered.depth() {
-                Epilogue {
-                    bias: filter.bias.map(|bias| &bias[*column..*column + width]),
-                    relu: activation == Activation::Relu,
-                }
-            } else {
-                Epilogue::NONE
-            };
-            gemm(
-                Operand::Transposed(left.channels(0, height)),
-                Operand::Plain(right),
-                accumulate,
-                epilogue,
-                out.reborrow(),
-            );
-        }
+    let needed = forward_workspace(filters.iter().map(|f| f.weight.shape()));
+    let mut rest = workspace_of(workspace, needed);
+    let mut banks: SmallVec<[Bank<'_, T>; 4]> = SmallVec::new();
+    for (filter, y) in filters.iter().zip(y) {
+        let shape = filter.weight.shape();
+        let (packed, tail) = rest.split_at_mut(packed_len(shape.rows(), shape.c));
+        let weight = Operand::Plain(filter.weight);
+        pack(pool, weight, shape.rows(), 0, packed);
+        banks.push(Bank {
+            packed,
+            accumulate: Accumulate::Replace,
+            epilogue: Epilogue {
+                bias: filter.bias,
+                relu: activation == Activation::Relu,
+            },
+            c: y.reborrow(),
+        });
+        rest = tail;
     }
+    let places = Places::forward(window, &x, grid);
+    let rows = Rows {
+        data: x.data(),
+        taps: places.taps(),
+        width: x.shape().c,
+    };
+    multiply_rows(
+        pool,
+        rows,
+        |first, offsets| places.locate(first, offsets),
+        &mut banks,
+    );
 }

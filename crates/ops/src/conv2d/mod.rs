@@ -3,22 +3,19 @@
 //! `y[n, i, j, o] = bias[o] + Σ_{p, q, c} x[n, i·s + p·d − t, j·s + q·d − l, c]·w[p, q, c, o]`
 //! with strides `s`, dilations `d` and leading padding `t`, `l`; `x` is 0 outside.
 //!
-//! Every pass is a matrix product. A 1×1 convolution multiplies the rows of `x` as they lie
-//! in memory; any other gathers the patches of a tile of output pixels first (Chellapilla,
-//! Puri and Simard 2006), just as many as a core's cache holds.
+//! Every pass is a matrix product whose left operand is read where it lies: an output pixel
+//! is a row of pieces, the input pixels under the window, and only their places are computed.
+//! No matrix of patches is ever written.
 
 mod backward_input;
 mod backward_weight;
 mod forward;
-mod patches;
+mod places;
 pub mod reference;
 
 pub use backward_input::{backward_input, backward_input_workspace};
-pub use backward_weight::{backward_weight, backward_weight_workspace};
-pub use forward::forward;
-
-pub(crate) use backward_input::backward_input_by_rows;
-pub(crate) use backward_weight::backward_weight_by_rows;
+pub use backward_weight::backward_weight;
+pub use forward::{forward, forward_workspace};
 
 use crate::{OpError, Window};
 use inception_tensor::{Shape, View};
@@ -73,4 +70,14 @@ fn check(window: &Window, x: Shape, weight: Shape, y: Shape) {
         Ok(expected) => assert_eq!(y, expected, "{NAME}: output of {x} by {weight}"),
         Err(error) => panic!("{error}"),
     }
+}
+
+/// Asserts that a workspace is large enough, and leaves away what is too much.
+fn workspace_of<T>(workspace: &mut [T], needed: usize) -> &mut [T] {
+    let found = workspace.len();
+    assert!(
+        found >= needed,
+        "{NAME}: workspace of {found} numbers, needs {needed}"
+    );
+    &mut workspace[..needed]
 }

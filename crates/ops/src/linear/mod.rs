@@ -1,12 +1,15 @@
 //! Fully connected layers: `x` `[n, 1, 1, in]`, weight `[1, 1, in, out]`, `y` `[n, 1, 1, out]`.
 //!
-//! A layer is the product `y = x·w`, which is a 1×1 convolution of maps of one pixel.
+//! A layer is the product `y = x·w`. Its weight is by far the largest operand, so each pass
+//! reads it once, in the order it lies in.
 
 pub mod reference;
 
-use crate::conv2d::{self, Filter, backward_input_by_rows, backward_weight_by_rows};
-use crate::{Activation, OpError, Window};
-use inception_tensor::{Element, Pool, Shape, View, ViewMut};
+use crate::{Activation, OpError, Window, conv2d};
+use inception_tensor::{
+    Accumulate, Bank, Element, Epilogue, Operand, Pool, Rows, Shape, View, ViewMut, multiply_outer,
+    multiply_rows, pack, packed_len, with_scratch,
+};
 
 /// The operator's name in messages.
 const NAME: &str = "linear";
@@ -52,6 +55,7 @@ fn check(x: Shape, weight: Shape, y: Shape) {
 /// `y = activation(x·w + bias)`.
 ///
 /// A row of `y` has the same bits whatever other rows there are, on any number of threads.
+/// The weight is read where it lies, once.
 ///
 /// # Shapes
 /// `x`: `[n, 1, 1, in]`, weight: `[1, 1, in, out]`, bias: `out`, `y`: `[n, 1, 1, out]`.
@@ -64,14 +68,30 @@ pub fn forward<T: Element>(
     weight: View<'_, T>,
     bias: Option<&[T]>,
     activation: Activation,
-    y: ViewMut<'_, T>,
+    mut y: ViewMut<'_, T>,
 ) {
     check(x.shape(), weight.shape(), y.shape());
-    let filter = Filter { weight, bias };
-    conv2d::forward(pool, &POINT, x, &[filter], activation, &mut [y]);
+    let (n, k) = (x.shape().n, x.shape().c);
+    with_scratch(k * n, |columns: &mut [T]| {
+        transpose(pool, x, columns);
+        with_scratch(k, |terms: &mut [[u32; 2]]| {
+            for (i, term) in terms.iter_mut().enumerate() {
+                *term = [i * n, i * weight.stride()].map(|at| at as u32);
+            }
+            let y = y.reborrow();
+            multiply_outer(pool, columns, weight.data(), terms, Accumulate::Replace, y);
+        });
+    });
+    for row in 0..n {
+        let row = y.row_mut(row);
+        if let Some(bias) = bias {
+            row.iter_mut().zip(bias).for_each(|(y, &b)| *y += b);
+        }
+        row.iter_mut().for_each(|y| *y = activation.apply(*y));
+    }
 }
 
-/// `dx = dy·wᵀ`.
+/// `dx = dy·wᵀ`, computed as `dxᵀ = w·dyᵀ` so that the weight is read along its rows.
 ///
 /// # Shapes
 /// `dy`: `[n, 1, 1, out]`, weight: `[1, 1, in, out]`, `dx`: `[n, 1, 1, in]`.
@@ -85,7 +105,35 @@ pub fn backward_input<T: Element>(
     dx: ViewMut<'_, T>,
 ) {
     check(dx.shape(), weight.shape(), dy.shape());
-    backward_input_by_rows(pool, dy, weight, dx);
+    let (n, k, c) = (dy.shape().n, dy.shape().c, dx.shape().c);
+    with_scratch(packed_len(k, n), |packed: &mut [T]| {
+        pack(pool, Operand::Transposed(dy), k, 0, packed);
+        with_scratch(c * n, |transposed: &mut [T]| {
+            let rows = Rows {
+                data: weight.data(),
+                taps: 1,
+                width: k,
+            };
+            let bank = Bank {
+                packed,
+                accumulate: Accumulate::Replace,
+                epilogue: Epilogue::NONE,
+                c: ViewMut::new(transposed, Shape::matrix(c, n)),
+            };
+            let locate = |first: usize, offsets: &mut [u32]| {
+                for (i, offset) in offsets.iter_mut().enumerate() {
+                    *offset = ((first + i) * weight.stride()) as u32;
+                }
+            };
+            multiply_rows(pool, rows, locate, &mut [bank]);
+            let transposed = View::new(transposed, Shape::matrix(c, n));
+            pool.for_each_rows(dx, 1, |row, mut block| {
+                for (i, x) in block.row_mut(0).iter_mut().enumerate() {
+                    *x = transposed.row(i)[row];
+                }
+            });
+        });
+    });
 }
 
 /// `dw = xᵀ·dy`, `db = Σ_n dy`.
@@ -103,8 +151,22 @@ pub fn backward_weight<T: Element>(
     db: Option<&mut [T]>,
 ) {
     check(x.shape(), dw.shape(), dy.shape());
-    backward_weight_by_rows(pool, x, dy, dw, db);
+    conv2d::backward_weight(pool, &Window::square(1), x, dy, dw, db);
 }
 
-/// The window of a layer.
-const POINT: Window = Window::square(1);
+/// Writes `x` column by column.
+fn transpose<T: Element>(pool: &Pool, x: View<'_, T>, columns: &mut [T]) {
+    const COLUMNS: usize = 64;
+    let n = x.shape().n;
+    if n == 0 {
+        return;
+    }
+    pool.for_each_chunk(columns, COLUMNS * n, |chunk, columns| {
+        for row in 0..n {
+            let source = &x.row(row)[chunk * COLUMNS..];
+            for (column, &x) in columns.chunks_exact_mut(n).zip(source) {
+                column[row] = x;
+            }
+        }
+    });
+}

@@ -139,44 +139,55 @@ impl<'a, T: Element> Taps<'a, T> {
         self.x.row((self.image + iy) * columns.extent + ix)
     }
 
-    /// Each channel's maximum into `y`.
-    fn maxima(&self, y: &mut [T]) {
-        y.fill(T::neg_infinity());
+    /// Lets the window's pixels challenge what `contest` holds, in the order of their
+    /// places, up to three neighbours at a time.
+    fn play(&self, contest: &mut impl Contest<T>) {
+        let width = self.grid.columns.kernel;
         for ky in self.rows.clone() {
-            for kx in self.columns.clone() {
-                for (y, &v) in y.iter_mut().zip(self.pixel(ky, kx)) {
-                    *y = if wins(v, *y) { v } else { *y };
+            let mut kx = self.columns.start;
+            while kx < self.columns.end {
+                let place = (ky * width + kx) as u8;
+                let group = (self.columns.end - kx).min(3);
+                match group {
+                    1 => contest.challenge(place, [self.pixel(ky, kx)]),
+                    2 => contest.challenge(place, [0, 1].map(|j| self.pixel(ky, kx + j))),
+                    _ => contest.challenge(place, [0, 1, 2].map(|j| self.pixel(ky, kx + j))),
                 }
+                kx += group;
             }
         }
     }
 
+    /// Each channel's maximum into `y`.
+    fn maxima(&self, y: &mut [T]) {
+        y.fill(T::neg_infinity());
+        self.play(&mut Maxima { max: y });
+    }
+
     /// Each channel's maximum into `y` and its place into `winners`.
     fn winners(&self, y: &mut [T], winners: &mut [u8]) {
-        let width = self.grid.columns.kernel;
+        let first = self.rows.start * self.grid.columns.kernel + self.columns.start;
         y.fill(T::neg_infinity());
-        winners.fill((self.rows.start * width + self.columns.start) as u8);
-        for ky in self.rows.clone() {
-            let mut kx = self.columns.start;
-            while kx < self.columns.end {
-                let k = (ky * width + kx) as u8;
-                match self.columns.end - kx {
-                    1 => {
-                        challenge(y, winners, k, [self.pixel(ky, kx)]);
-                        kx += 1;
-                    }
-                    2 => {
-                        challenge(y, winners, k, [0, 1].map(|j| self.pixel(ky, kx + j)));
-                        kx += 2;
-                    }
-                    _ => {
-                        challenge(y, winners, k, [0, 1, 2].map(|j| self.pixel(ky, kx + j)));
-                        kx += 3;
-                    }
-                }
-            }
-        }
+        winners.fill(first as u8);
+        self.play(&mut Winners { max: y, winners });
     }
+}
+
+/// The maxima of a pixel's channels so far.
+trait Contest<T> {
+    /// Lets pixels at `place`, `place + 1`, … challenge them, one after another.
+    fn challenge<const N: usize>(&mut self, place: u8, pixels: [&[T]; N]);
+}
+
+/// Maxima alone.
+struct Maxima<'a, T> {
+    max: &'a mut [T],
+}
+
+/// Maxima and their places.
+struct Winners<'a, T> {
+    max: &'a mut [T],
+    winners: &'a mut [u8],
 }
 
 /// Whether `v` takes the place of the maximum `max` so far.
@@ -185,24 +196,36 @@ fn wins<T: Element>(v: T, max: T) -> bool {
     (v > max) | v.is_nan()
 }
 
-/// Lets pixels `k`, `k + 1`, … of a window challenge the maxima so far, one after another.
-#[inline(never)]
-fn challenge<T: Element, const N: usize>(
-    max: &mut [T],
-    winners: &mut [u8],
-    k: u8,
-    pixels: [&[T]; N],
-) {
-    let len = max.len();
-    let (winners, pixels) = (&mut winners[..len], pixels.map(|p| &p[..len]));
-    for i in 0..len {
-        let (mut m, mut w) = (max[i], winners[i]);
-        for (j, pixel) in pixels.iter().enumerate() {
-            let won = wins(pixel[i], m);
-            m = if won { pixel[i] } else { m };
-            w = if won { k.wrapping_add(j as u8) } else { w };
+impl<T: Element> Contest<T> for Maxima<'_, T> {
+    #[inline(always)]
+    fn challenge<const N: usize>(&mut self, _: u8, pixels: [&[T]; N]) {
+        let len = self.max.len();
+        let (max, pixels) = (&mut self.max[..len], pixels.map(|p| &p[..len]));
+        for i in 0..len {
+            max[i] = pixels.iter().fold(max[i], |m, pixel| {
+                let v = pixel[i];
+                if wins(v, m) { v } else { m }
+            });
         }
-        max[i] = m;
-        winners[i] = w;
+    }
+}
+
+impl<T: Element> Contest<T> for Winners<'_, T> {
+    #[inline(always)]
+    fn challenge<const N: usize>(&mut self, place: u8, pixels: [&[T]; N]) {
+        let len = self.max.len();
+        let (max, winners) = (&mut self.max[..len], &mut self.winners[..len]);
+        let pixels = pixels.map(|p| &p[..len]);
+        for i in 0..len {
+            let (mut m, mut w) = (max[i], winners[i]);
+            for (j, pixel) in pixels.iter().enumerate() {
+                let v = pixel[i];
+                let won = wins(v, m);
+                m = if won { v } else { m };
+                w = if won { place.wrapping_add(j as u8) } else { w };
+            }
+            max[i] = m;
+            winners[i] = w;
+        }
     }
 }

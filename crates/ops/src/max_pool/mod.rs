@@ -23,8 +23,8 @@ const MAX_PIXELS: usize = 256;
 /// [`Window::output`].
 ///
 /// # Errors
-/// When the window does not fit, has more than 256 pixels or padding of more than half its
-/// size, or covers padding alone somewhere.
+/// When the window does not fit, has more than 256 pixels or padding of more than half of
+/// what it spans, or covers padding alone somewhere.
 ///
 /// # Examples
 /// ```

@@ -85,7 +85,10 @@ pub(crate) fn poolings(
             let window = Window {
                 kernel,
                 stride,
-                padding: std::array::from_fn(|a| padding[a].map(|p| p.min(kernel[a] / 2))),
+                padding: std::array::from_fn(|a| {
+                    let span = dilation[a] * (kernel[a] - 1) + 1;
+                    padding[a].map(|p| p.min(span / 2))
+                }),
                 dilation,
                 rounding: if ceil {
                     Rounding::Ceil

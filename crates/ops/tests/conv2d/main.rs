@@ -1,179 +1,16 @@
 //! Convolution against its definition: random shapes, exact integers, threads, batches,
 //! derivatives, refusals.
 
+mod case;
+#[path = "../common/mod.rs"]
 mod common;
 
+use case::{Case, Operands, Results, cases, expected, forward, large_cases, run};
 use common::{Slice, bits, check_gradient, dense, dot, integers, pools, reals};
 use inception_ops::conv2d::{self, Filter, reference};
-use inception_ops::{Activation, Rounding, Window};
+use inception_ops::{Activation, Window};
 use inception_tensor::{Element, Pool, Shape, Tensor, View, ViewMut};
 use proptest::prelude::*;
-
-/// A convolution of one input by some banks.
-#[derive(Clone, Debug)]
-struct Case {
-    window: Window,
-    x: Shape,
-    /// Filters of each bank.
-    banks: Vec<usize>,
-    /// Channels before each slice; 0 for dense maps.
-    gap: usize,
-    seed: u64,
-}
-
-impl Case {
-    fn new(window: Window, x: [usize; 4], banks: &[usize]) -> Self {
-        Self {
-            window,
-            x: x.into(),
-            banks: banks.to_vec(),
-            gap: 0,
-            seed: 1,
-        }
-    }
-
-    fn weight(&self, bank: usize) -> Shape {
-        let [kh, kw] = self.window.kernel;
-        Shape::new(kh, kw, self.x.c, self.banks[bank])
-    }
-
-    fn y(&self, bank: usize) -> Shape {
-        conv2d::shape(&self.window, self.x, self.weight(bank)).expect("the window fits")
-    }
-
-    fn key(&self, operand: u64, bank: usize) -> [u64; 3] {
-        [self.seed, operand, bank as u64]
-    }
-}
-
-/// Operands of a [`Case`].
-struct Operands<T> {
-    x: Slice<T>,
-    weights: Vec<Slice<T>>,
-    biases: Vec<Option<Vec<T>>>,
-    dy: Vec<Slice<T>>,
-}
-
-/// Everything that the passes compute.
-struct Results<T> {
-    y: Vec<Tensor<T>>,
-    dx: Tensor<T>,
-    dw: Vec<Tensor<T>>,
-    db: Vec<Vec<T>>,
-}
-
-impl<T: Element> Operands<T> {
-    fn new<F: FnMut(usize) -> T>(case: &Case, fill: impl Fn(&[u64]) -> F) -> Self {
-        let banks = 0..case.banks.len();
-        let slices = |operand, shape: &dyn Fn(usize) -> Shape| -> Vec<Slice<T>> {
-            let slice = |i| Slice::from_fn(shape(i), case.gap, fill(&case.key(operand, i)));
-            banks.clone().map(slice).collect()
-        };
-        // Every other bank has a bias.
-        let bias = |i: usize| -> Option<Vec<T>> {
-            let numbers = || (0..case.banks[i]).map(fill(&case.key(3, i))).collect();
-            (i + case.seed as usize).is_multiple_of(2).then(numbers)
-        };
-        Self {
-            x: Slice::from_fn(case.x, case.gap, fill(&case.key(0, 0))),
-            weights: slices(1, &|i| case.weight(i)),
-            dy: slices(2, &|i| case.y(i)),
-            biases: banks.clone().map(bias).collect(),
-        }
-    }
-}
-
-fn forward<T: Element>(
-    pool: &Pool,
-    case: &Case,
-    operands: &Operands<T>,
-    activation: Activation,
-) -> Vec<Tensor<T>> {
-    let banks = 0..case.banks.len();
-    let filters: Vec<Filter<'_, T>> = banks
-        .clone()
-        .map(|i| Filter {
-            weight: operands.weights[i].view(),
-            bias: operands.biases[i].as_deref(),
-        })
-        .collect();
-    let mut y: Vec<Slice<T>> = banks.map(|i| Slice::unset(case.y(i), case.gap)).collect();
-    let mut outputs: Vec<ViewMut<'_, T>> = y.iter_mut().map(Slice::view_mut).collect();
-    let x = operands.x.view();
-    conv2d::forward(pool, &case.window, x, &filters, activation, &mut outputs);
-    y.into_iter().map(Slice::into_dense).collect()
-}
-
-fn backward_input<T: Element>(pool: &Pool, case: &Case, operands: &Operands<T>) -> Tensor<T> {
-    let shapes: Vec<Shape> = (0..case.banks.len()).map(|i| case.weight(i)).collect();
-    let dy: Vec<View<'_, T>> = operands.dy.iter().map(Slice::view).collect();
-    let weights: Vec<View<'_, T>> = operands.weights.iter().map(Slice::view).collect();
-    let size = conv2d::backward_input_workspace(&case.window, &shapes);
-    let mut workspace = vec![T::nan(); size];
-    let mut dx = Slice::unset(case.x, case.gap);
-    let out = dx.view_mut();
-    conv2d::backward_input(pool, &case.window, &dy, &weights, out, &mut workspace);
-    dx.into_dense()
-}
-
-fn backward_weight<T: Element>(
-    pool: &Pool,
-    case: &Case,
-    operands: &Operands<T>,
-    bank: usize,
-) -> (Tensor<T>, Vec<T>) {
-    let (x, dy) = (operands.x.view(), operands.dy[bank].view());
-    let size = conv2d::backward_weight_workspace(&case.window, x.shape(), dy.shape());
-    let mut workspace = vec![T::nan(); size];
-    let mut dw = Slice::unset(case.weight(bank), case.gap);
-    let mut db = vec![T::nan(); case.banks[bank]];
-    let (out, sums) = (dw.view_mut(), Some(&mut db[..]));
-    conv2d::backward_weight(pool, &case.window, x, dy, out, sums, &mut workspace);
-    (dw.into_dense(), db)
-}
-
-fn run<T: Element>(
-    pool: &Pool,
-    case: &Case,
-    operands: &Operands<T>,
-    activation: Activation,
-) -> Results<T> {
-    let gradients = |bank| backward_weight(pool, case, operands, bank);
-    let (dw, db) = (0..case.banks.len()).map(gradients).unzip();
-    Results {
-        y: forward(pool, case, operands, activation),
-        dx: backward_input(pool, case, operands),
-        dw,
-        db,
-    }
-}
-
-/// The same by the definition.
-fn expected<T: Element>(case: &Case, operands: &Operands<T>, activation: Activation) -> Results<T> {
-    let (window, x) = (&case.window, operands.x.view());
-    let mut results = Results {
-        y: Vec::new(),
-        dx: Tensor::zeros(case.x),
-        dw: Vec::new(),
-        db: Vec::new(),
-    };
-    for (bank, weight) in operands.weights.iter().enumerate() {
-        let (weight, dy) = (weight.view(), operands.dy[bank].view());
-        let bias = operands.biases[bank].as_deref();
-        let mut y = reference::forward(window, x, weight, bias);
-        y.data_mut()
-            .iter_mut()
-            .for_each(|y| *y = activation.apply(*y));
-        let dx = reference::backward_input(window, case.x, dy, weight);
-        let sums = results.dx.data_mut().iter_mut().zip(dx.data());
-        sums.for_each(|(sum, &d)| *sum += d);
-        let gradient = reference::backward_weight(window, x, dy);
-        results.y.push(y);
-        results.dw.push(gradient.dw);
-        results.db.push(gradient.db);
-    }
-    results
-}
 
 fn assert_equal<T: Element>(case: &Case, found: &Results<T>, expected: &Results<T>) {
     assert_eq!(found.y, expected.y, "y of {case:?}");
@@ -193,82 +30,6 @@ fn all_bits<T: Element>(results: &Results<T>) -> Vec<Vec<u64>> {
     let maps = results.y.iter().chain(&results.dw).chain([&results.dx]);
     let sums = results.db.iter().map(|db| bits(db));
     maps.map(|map| bits(map.data())).chain(sums).collect()
-}
-
-/// Windows and inputs that fit them, many at an edge.
-fn cases(extent: usize, channels: usize, batch: usize) -> impl Strategy<Value = Case> {
-    let side = prop_oneof![Just(1usize), Just(3), 1usize..8];
-    let window = (
-        [side.clone(), side],
-        [1usize..4, 1..4],
-        [1usize..4, 1..4],
-        prop::array::uniform4(0.0f64..1.0),
-        any::<(bool, bool)>(),
-    )
-        .prop_map(|(kernel, stride, dilation, padding, (padded, ceil))| {
-            let pad = |i: usize| {
-                let most = kernel[i / 2] as f64;
-                if padded {
-                    (padding[i] * most) as usize
-                } else {
-                    0
-                }
-            };
-            Window {
-                kernel,
-                stride,
-                padding: [[pad(0), pad(1)], [pad(2), pad(3)]],
-                dilation,
-                rounding: if ceil {
-                    Rounding::Ceil
-                } else {
-                    Rounding::Floor
-                },
-            }
-        });
-    let banks = prop::collection::vec(1..=channels, 1..4);
-    let maps = (0..=batch, [0..extent, 0..extent], 1..=channels, banks);
-    (window, maps, 0usize..3, any::<u32>()).prop_map(|(window, maps, gap, seed)| {
-        let (n, extra, c, banks) = maps;
-        let fit = |i: usize| {
-            let [before, after] = window.padding[i];
-            window.span()[i].saturating_sub(before + after).max(1) + extra[i]
-        };
-        Case {
-            window,
-            x: Shape::new(n, fit(0), fit(1), c),
-            banks,
-            gap,
-            seed: u64::from(seed),
-        }
-    })
-}
-
-/// Shapes that take the paths for large operands, which random small ones do not.
-fn large_cases() -> Vec<Case> {
-    let square = Window::square;
-    vec![
-        // Patches deeper than one block of them, few and many rows.
-        Case::new(square(3).padding(1), [1, 7, 7, 75], &[40, 9]),
-        Case::new(square(3).padding(1), [3, 9, 9, 75], &[33]),
-        // Sums over pixels in several parts.
-        Case::new(square(7).stride(2).padding(3), [2, 65, 63, 3], &[10]),
-        Case::new(square(1), [3, 29, 31, 17], &[13, 5]),
-        // Strided and deep; phases of different sizes.
-        Case::new(square(3).stride(2), [2, 24, 23, 80], &[70]),
-        Case::new(square(5).stride(3).padding(2), [1, 40, 41, 30], &[31, 2]),
-        // Phases without any tap.
-        Case::new(square(1).stride(2), [2, 21, 22, 70], &[66]),
-        Case::new(square(2).stride(3), [2, 20, 20, 3], &[5]),
-        // Wider than a tile.
-        Case::new(square(3).padding(1), [1, 4, 700, 3], &[4]),
-        Case::new(square(3).stride(2).padding(1), [1, 5, 1300, 3], &[4]),
-        // Factored filters of Inception.
-        Case::new(Window::new(1, 7).padding_hw(0, 3), [2, 17, 17, 20], &[24]),
-        Case::new(Window::new(7, 1).padding_hw(3, 0), [2, 17, 17, 20], &[24]),
-        // Few rows, many columns.
-        Case::new(square(1), [1, 3, 3, 600], &[300, 17, 130]),
-    ]
 }
 
 #[test]
@@ -330,6 +91,33 @@ fn an_image_has_the_same_bits_alone_as_in_a_batch() {
 }
 
 #[test]
+fn siblings_have_the_same_bits_together_as_apart() {
+    let pool = Pool::new(2).unwrap();
+    for case in large_cases() {
+        let case = Case {
+            banks: vec![33, 16, 70],
+            ..case
+        };
+        let operands = Operands::<f32>::new(&case, reals);
+        let together = forward(&pool, &case, &operands, Activation::Relu);
+        for (bank, y) in together.iter().enumerate() {
+            let one = Case {
+                banks: vec![case.banks[bank]],
+                ..case.clone()
+            };
+            let alone = Operands {
+                x: operands.x.clone(),
+                weights: vec![operands.weights[bank].clone()],
+                biases: vec![operands.biases[bank].clone()],
+                dy: Vec::new(),
+            };
+            let alone = forward(&pool, &one, &alone, Activation::Relu);
+            assert!(bits(y.data()) == bits(alone[0].data()), "{case:?}");
+        }
+    }
+}
+
+#[test]
 fn errors_stay_below_the_bound_of_rounded_sums() {
     let pool = Pool::new(2).unwrap();
     for case in large_cases() {
@@ -376,6 +164,7 @@ fn relu_passes_a_nan_on() {
         &[filter],
         Activation::Relu,
         &mut [ViewMut::new(&mut y, shape)],
+        &mut [0.0; 32],
     );
     assert!(y[0].is_nan() && y[1..] == [0.0, 2.0], "{y:?}");
 }
@@ -446,7 +235,7 @@ fn refusals_name_the_operator_and_both_shapes() {
 }
 
 #[test]
-#[should_panic(expected = "conv2d: workspace of 0 numbers, needs 36")]
+#[should_panic(expected = "conv2d: workspace of 0 numbers, needs 576")]
 fn a_short_workspace_is_refused() {
     let case = Case::new(Window::square(3), [1, 5, 5, 2], &[2]);
     let operands = Operands::<f32>::new(&case, integers);
