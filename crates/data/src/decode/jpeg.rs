@@ -12,10 +12,10 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Raw, DecodeF
     if layout.complete {
         return decode_complete(bytes, &layout, limits);
     }
-    if layout.sequential {
-        if let Some(raw) = decode_without_end(bytes, &layout, limits)? {
-            return Ok(raw);
-        }
+    if layout.sequential
+        && let Some(raw) = decode_without_end(bytes, &layout, limits)
+    {
+        return Ok(raw);
     }
     // The header may hold a better reason than the missing end.
     decode_header(bytes, limits)?;
@@ -27,11 +27,7 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Raw, DecodeF
 
 /// Decodes a file without end marker, or `None` when pixels depend on bytes that are
 /// missing: the picture is complete if it is the same whatever follows.
-fn decode_without_end(
-    bytes: &[u8],
-    layout: &Layout,
-    limits: &DecodeLimits,
-) -> Result<Option<Raw>, DecodeFailure> {
+fn decode_without_end(bytes: &[u8], layout: &Layout, limits: &DecodeLimits) -> Option<Raw> {
     // Only the start of the end marker may be left.
     let body = bytes.strip_suffix(&[0xFF]).unwrap_or(bytes);
     let mut pictures = [0x00, 0x55, 0xFE].into_iter().map(|padding| {
@@ -40,14 +36,12 @@ fn decode_without_end(
         padded.extend([0xFF, 0xD9]);
         decode_complete(&padded, layout, limits)
     });
-    let Some(Ok(mut first)) = pictures.next() else {
-        return Ok(None);
-    };
+    let mut first = pictures.next()?.ok()?;
     if !pictures.all(|p| p.is_ok_and(|p| p.image == first.image)) {
-        return Ok(None);
+        return None;
     }
     first.notes.push(DecodeNote::NoEndMarker);
-    Ok(Some(first))
+    Some(first)
 }
 
 type Decoder<'a> = JpegDecoder<ZCursor<&'a [u8]>>;

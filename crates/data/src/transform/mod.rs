@@ -3,6 +3,8 @@
 mod augment;
 mod color;
 mod metadata;
+#[cfg(test)]
+mod naive;
 mod normalise;
 mod pipeline;
 mod preprocess;
