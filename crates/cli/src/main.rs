@@ -1,3 +1,6 @@
 //! The `inception` command.
 #![forbid(unsafe_code)]
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    inception_cli::run()
+}

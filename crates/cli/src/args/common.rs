@@ -1,0 +1,34 @@
+//! Flags of every command.
+
+use crate::output::Talk;
+use anyhow::Result;
+use clap::Args;
+use inception_tensor::Pool;
+use std::path::PathBuf;
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "General")]
+pub(crate) struct Common {
+    /// Threads that compute [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON object to standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// No progress and no remarks, errors and warnings alone
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Take flags that are not given from this TOML file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl Common {
+    pub(crate) fn pool(&self) -> Result<Pool> {
+        Ok(Pool::new(self.threads.unwrap_or_else(Pool::available))?)
+    }
+
+    pub(crate) fn talk(&self) -> Talk {
+        Talk { quiet: self.quiet }
+    }
+}

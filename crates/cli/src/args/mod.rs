@@ -1,0 +1,13 @@
+//! Flags that several commands share.
+
+mod common;
+mod data;
+mod model;
+mod values;
+mod weights;
+
+pub(crate) use common::Common;
+pub(crate) use data::{DataArgs, SplitName};
+pub(crate) use model::ModelArgs;
+pub(crate) use values::{InputShape, Numbers};
+pub(crate) use weights::WeightsArgs;

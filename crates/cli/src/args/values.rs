@@ -1,0 +1,41 @@
+//! Values of flags that are more than a number or a name.
+
+use std::str::FromStr;
+
+/// `C,H,W`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InputShape(pub(crate) [usize; 3]);
+
+impl FromStr for InputShape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Result<Vec<usize>, _> = text
+            .split([',', 'x', '×'])
+            .map(|part| part.trim().parse())
+            .collect();
+        let shape = parts
+            .ok()
+            .and_then(|parts| <[usize; 3]>::try_from(parts).ok());
+        match shape {
+            Some(shape) if !shape.contains(&0) => Ok(Self(shape)),
+            _ => Err("expected channels, height and width, such as 3,224,224".to_owned()),
+        }
+    }
+}
+
+/// Numbers with commas between them, one for each channel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Numbers(pub(crate) Vec<f32>);
+
+impl FromStr for Numbers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Result<Vec<f32>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+        match parts {
+            Ok(numbers) if numbers.iter().all(|x| x.is_finite()) => Ok(Self(numbers)),
+            _ => Err("expected a number for each channel, such as 0.5,0.5,0.5".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `inception bench`.
+
+mod measure;
+mod profile;
+
+use crate::args::{Common, ModelArgs, WeightsArgs};
+use crate::exit::{Outcome, usage};
+use crate::table::pairs;
+use crate::{numbers, output};
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use inception_autograd::Passes;
+use inception_deploy::Weights;
+use inception_tensor::{Element, Pool};
+use measure::Measured;
+use profile::Profile;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Measure the speed of inference or training of a model on this machine
+#[derive(Args, Debug)]
+pub(crate) struct BenchArgs {
+    #[command(flatten)]
+    weights: WeightsArgs,
+    /// Measure with these weights instead of random ones
+    #[arg(long = "weights", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// What is measured
+    #[arg(long, value_enum, default_value = "infer")]
+    mode: Mode,
+    /// Images in a batch
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    batch_size: usize,
+    /// Type of numbers
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: Precision,
+    /// How often it is measured, after one run to warm up
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    reps: usize,
+    /// Tell the time of each operator and each layer
+    #[arg(long)]
+    profile: bool,
+    /// Passes that rewrite the graph: all, none, or names with commas
+    #[arg(long, value_name = "LIST", default_value = "all")]
+    passes: String,
+    /// What random weights and images are drawn from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// Forward pass and probabilities
+    Infer,
+    /// A whole step: forward, backward, update by SGD with momentum
+    Train,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Precision {
+    F32,
+    F64,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: &'static str,
+    mode: &'static str,
+    batch_size: usize,
+    input: [usize; 3],
+    threads: usize,
+    precision: &'static str,
+    reps: usize,
+    median_ms: f64,
+    min_ms: f64,
+    images_per_s: f64,
+    gflops: f64,
+    arena_bytes: u64,
+    /// The most memory that the process ever had; absent where the system does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_rss_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Profile>,
+}
+
+pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
+    if args.reps == 0 {
+        return Err(usage("--reps is at least 1"));
+    }
+    let pool = args.common.pool()?;
+    let weights = weights(args)?;
+    let report = match args.precision {
+        Precision::F32 => measure::<f32>(args, &weights, &pool)?,
+        Precision::F64 => measure::<f64>(args, &weights, &pool)?,
+    };
+    if args.common.json {
+        output::json(&report)?;
+    } else {
+        output::print(&show(&report))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn weights(args: &BenchArgs) -> Result<Weights> {
+    let ModelArgs { model: name, .. } = &args.weights.model;
+    match (&args.file, name) {
+        (Some(file), _) => args.weights.load(file, args.common.talk()),
+        (None, Some(name)) => {
+            let model = args.weights.model.build(name)?;
+            Ok(Weights::random(model, args.seed)?)
+        }
+        (None, None) => Err(usage(
+            "give --model NAME (see `inception models`) or --weights FILE",
+        )),
+    }
+}
+
+fn passes(args: &BenchArgs, all: Passes) -> Result<Passes> {
+    all.only(&args.passes)
+        .map_err(|e| usage(format!("--passes: {e}")))
+}
+
+fn measure<T: Element>(args: &BenchArgs, weights: &Weights, pool: &Pool) -> Result<Report> {
+    let work = measure::Work {
+        model: &weights.model,
+        parameters: weights.parameters.cast::<T>(),
+        batch_size: args.batch_size,
+        reps: args.reps,
+        profile: args.profile,
+        seed: args.seed,
+        pool: pool.clone(),
+    };
+    let (mode, measured) = match args.mode {
+        Mode::Infer => ("infer", work.infer(passes(args, Passes::INFERENCE)?)?),
+        Mode::Train => ("train", work.train(passes(args, Passes::TRAINING)?)?),
+    };
+    let Measured {
+        mut times,
+        macs,
+        arena_bytes,
+        profile,
+    } = measured;
+    times.sort_by(f64::total_cmp);
+    let median = median(&times);
+    Ok(Report {
+        model: weights.model.name(),
+        mode,
+        batch_size: args.batch_size,
+        input: weights.model.options().input,
+        threads: pool.threads(),
+        precision: T::NAME,
+        reps: args.reps,
+        median_ms: 1e3 * median,
+        min_ms: 1e3 * times[0],
+        images_per_s: args.batch_size as f64 / median,
+        gflops: 2.0 * macs as f64 / median / 1e9,
+        arena_bytes,
+        peak_rss_bytes: peak_rss(),
+        profile,
+    })
+}
+
+/// Of sorted numbers.
+fn median(sorted: &[f64]) -> f64 {
+    let n = sorted.len();
+    (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0
+}
+
+/// The most memory that this process had so far.
+fn peak_rss() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+fn show(report: &Report) -> String {
+    let mut text = String::new();
+    if let Some(profile) = &report.profile {
+        text.push_str(&profile.show());
+        text.push('\n');
+    }
+    let what = format!(
+        "{}, {}, batch of {}, {}, {} threads",
+        report.model, report.mode, report.batch_size, report.precision, report.threads
+    );
+    let mut rows = vec![
+        ("measured", what),
+        ("median", format!("{:.2} ms", report.median_ms)),
+        ("least", format!("{:.2} ms", report.min_ms)),
+        ("images a second", format!("{:.1}", report.images_per_s)),
+        ("GFLOP/s", format!("{:.1}", report.gflops)),
+        ("planned arena", numbers::bytes(report.arena_bytes)),
+    ];
+    if let Some(bytes) = report.peak_rss_bytes {
+        rows.push(("most memory of the process", numbers::bytes(bytes)));
+    }
+    text.push_str(&pairs(&rows));
+    text
+}

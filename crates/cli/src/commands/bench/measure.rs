@@ -1,0 +1,144 @@
+//! Running a plan again and again.
+
+use super::profile::{Profile, Recorder};
+use anyhow::Result;
+use inception_autograd::{Executor, Passes, Plan, RunKey, Var};
+use inception_nn::{EvalProgram, Model, Parameters, TrainConfig, TrainProgram};
+use inception_tensor::{Element, Pool, Stream};
+use inception_train::{Optimizer, OptimizerConfig, OptimizerKind, Trained, Update};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is run, and how often.
+pub(super) struct Work<'a, T> {
+    pub(super) model: &'a Model,
+    pub(super) parameters: Parameters<T>,
+    pub(super) batch_size: usize,
+    pub(super) reps: usize,
+    pub(super) profile: bool,
+    pub(super) seed: u64,
+    pub(super) pool: Pool,
+}
+
+/// What came of it.
+pub(super) struct Measured {
+    /// Seconds of each run.
+    pub(super) times: Vec<f64>,
+    /// Multiply-adds of a run.
+    pub(super) macs: u64,
+    pub(super) arena_bytes: u64,
+    pub(super) profile: Option<Profile>,
+}
+
+impl<T: Element> Work<'_, T> {
+    /// Measures inference.
+    pub(super) fn infer(mut self, passes: Passes) -> Result<Measured> {
+        let program = EvalProgram::record(self.model, self.batch_size, passes)?;
+        let mut executor = self.executor(program.compile::<T>(), program.images)?;
+        executor.prepare(&self.parameters);
+        self.repeat(executor, |_, _| {})
+    }
+
+    /// Measures training steps: forward, backward, update.
+    pub(super) fn train(mut self, passes: Passes) -> Result<Measured> {
+        let config = TrainConfig {
+            batch_size: self.batch_size,
+            passes,
+            ..TrainConfig::default()
+        };
+        let program = TrainProgram::record(self.model, &config)?;
+        let mut executor = self.executor(program.compile::<T>(), program.images)?;
+        let mut stream = Stream::new(&[self.seed, 1]);
+        let classes = self.model.options().classes as u64;
+        let labels = executor.labels_mut(program.labels);
+        labels.fill_with(|| stream.below(classes) as u32);
+        executor.prepare(&self.parameters);
+        let mut optimizer = self.optimizer(&program);
+        // So small a rate leaves even noise for labels without effect.
+        let update = Update {
+            lr: 1e-9,
+            scale: 1.0,
+        };
+        let pool = self.pool.clone();
+        self.repeat(executor, move |executor, parameters| {
+            for found in program.graph.updates() {
+                let value = executor.output(found.value).dense();
+                parameters.get_mut(found.param).copy_from_slice(value);
+            }
+            for (i, grad) in program.grads.iter().enumerate() {
+                let gradient = executor.output(grad.grad).dense();
+                let weights = parameters.get_mut(grad.param);
+                let _ = optimizer.update(&pool, i, update, weights, gradient);
+            }
+            optimizer.advance();
+            executor.prepare(parameters);
+        })
+    }
+
+    fn optimizer(&self, program: &TrainProgram) -> Optimizer<T> {
+        let config = OptimizerConfig {
+            kind: OptimizerKind::Sgd {
+                momentum: 0.9,
+                nesterov: false,
+            },
+            weight_decay: 1e-4,
+        };
+        let specs = self.model.specs();
+        let trained = program.grads.iter().map(|grad| {
+            let spec = specs.get(grad.param);
+            Trained {
+                name: spec.name.clone(),
+                len: spec.shape.len(),
+                decays: spec.role.decays(),
+            }
+        });
+        Optimizer::new(config, trained.collect())
+    }
+
+    /// An executor whose images are noise.
+    fn executor(&mut self, plan: Plan, images: Var) -> Result<Executor<T>> {
+        let mut executor = Executor::new(Arc::new(plan), &self.pool)?;
+        let mut stream = Stream::new(&[self.seed, 0]);
+        executor
+            .input_mut(images)
+            .fill_with(|| T::of(stream.normal()));
+        Ok(executor)
+    }
+
+    fn repeat(
+        mut self,
+        mut executor: Executor<T>,
+        mut after: impl FnMut(&mut Executor<T>, &mut Parameters<T>),
+    ) -> Result<Measured> {
+        let macs = executor.plan().steps().map(|(_, _, macs)| macs).sum();
+        let arena_bytes = executor.plan().arena_bytes() as u64;
+        let mut times = Vec::with_capacity(self.reps);
+        for rep in 0..=self.reps {
+            let key = RunKey {
+                seed: self.seed,
+                step: rep as u64,
+            };
+            let start = Instant::now();
+            executor.run(&self.parameters, key);
+            after(&mut executor, &mut self.parameters);
+            if rep > 0 {
+                times.push(start.elapsed().as_secs_f64());
+            }
+        }
+        let mut recorder = Recorder::default();
+        for rep in 0..if self.profile { self.reps } else { 0 } {
+            let key = RunKey {
+                seed: self.seed,
+                step: rep as u64,
+            };
+            executor.run_timed(&self.parameters, key, |step| recorder.add(step));
+            after(&mut executor, &mut self.parameters);
+        }
+        Ok(Measured {
+            times,
+            macs,
+            arena_bytes,
+            profile: self.profile.then(|| recorder.finish(self.reps)),
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! A file for each command.
+
+pub(crate) mod bench;
+pub(crate) mod completions;
+pub(crate) mod data;
+pub(crate) mod doctor;
+pub(crate) mod eval;
+pub(crate) mod models;
+pub(crate) mod predict;
+pub(crate) mod summary;
+pub(crate) mod train;

@@ -1,0 +1,144 @@
+//! `inception train`.
+
+mod flags;
+mod observer;
+mod report;
+
+use crate::defaults::{self, Chosen};
+use crate::exit::{Outcome, usage};
+use crate::signals::Stop;
+use anyhow::Result;
+pub(crate) use flags::TrainArgs;
+use inception_data::{DatasetSpec, escape_path};
+use inception_train::{
+    Datasets, OnDifference, ResumeOptions, TrainConfig, TrainError, Trainer, create_run_dir,
+};
+use observer::Progress;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Where runs go that are given no folder.
+const RUNS: &str = "runs";
+
+pub(crate) fn run(args: &TrainArgs) -> Result<Outcome> {
+    let start = Instant::now();
+    // From here on a signal never costs more than the step in work.
+    let stop = Stop::listen()?;
+    let talk = args.common.talk();
+    let mut trainer = match &args.resume {
+        Some(folder) => resume(args, folder)?,
+        None => begin(args)?,
+    };
+    talk.say(&format!(
+        "{}: {} on {}",
+        escape_path(trainer.folder()),
+        trainer.config().model,
+        crate::output::printable(&trainer.config().data)
+    ));
+    let mut progress = Progress::new(talk, trainer.folder());
+    let ended = trainer.run(&mut progress, &stop.flag);
+    progress.end();
+    match ended? {
+        inception_train::Outcome::Finished { best } => {
+            let seconds = start.elapsed().as_secs_f64();
+            report::finished(args, &trainer, best, seconds)?;
+            Ok(Outcome::Done)
+        }
+        inception_train::Outcome::Stopped { step } => {
+            let folder = escape_path(trainer.folder());
+            talk.say(&format!(
+                "stopped after step {step}, saved; go on with: inception train --resume {folder}"
+            ));
+            Ok(Outcome::Stopped(stop.signal()))
+        }
+    }
+}
+
+/// A run in a new folder.
+fn begin(args: &TrainArgs) -> Result<Trainer> {
+    let mut config = defaults::settings(Chosen {
+        data: args.data.as_deref(),
+        model: args.model.as_deref(),
+        recipe: args.recipe.as_deref(),
+    })?;
+    args.apply(&mut config);
+    config.validate()?;
+    let datasets = Datasets::open(&config)?;
+    let Some(folder) = &args.out else {
+        let folder = create_run_dir(Path::new(RUNS), &run_name(&config)?)?;
+        let trainer = Trainer::new(config, &folder, datasets);
+        if trainer.is_err() {
+            // A folder of a run that never was helps nobody; one that holds something stays.
+            let _ = std::fs::remove_file(folder.join(".inception.lock"));
+            let _ = std::fs::remove_dir(&folder);
+        }
+        return Ok(trainer?);
+    };
+    Ok(Trainer::new(config, folder, datasets)?)
+}
+
+/// The first part of a folder's name: what the run is trained on.
+fn run_name(config: &TrainConfig) -> Result<String> {
+    let spec = DatasetSpec::parse(&config.data)?;
+    let name = match &spec {
+        DatasetSpec::Path(path) => {
+            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let name = real.file_name().map(|n| n.to_string_lossy().into_owned());
+            name.unwrap_or_else(|| "data".to_owned())
+        }
+        named => named.to_string(),
+    };
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name: String = name
+        .chars()
+        .map(|c| if plain(c) { c } else { '_' })
+        .collect();
+    Ok(name.trim_start_matches('.').to_owned())
+}
+
+/// The run in `folder`, with the flags that were given.
+fn resume(args: &TrainArgs, folder: &Path) -> Result<Trainer> {
+    if args.out.is_some() || args.recipe.is_some() {
+        return Err(usage(
+            "--resume goes on in its folder with its settings: leave --out and --recipe away",
+        ));
+    }
+    let config = saved_config(args, folder)?;
+    Ok(Trainer::resume(
+        folder,
+        &ResumeOptions {
+            config,
+            on_difference: match args.force_config {
+                true => OnDifference::UseGiven,
+                false => OnDifference::Refuse,
+            },
+            threads: args.common.threads,
+            workers: args.workers,
+        },
+    )?)
+}
+
+/// The settings of the run in `folder` with the flags that were given; `None` where none
+/// was, or where the file of settings is lost, which the checkpoint makes up for.
+fn saved_config(args: &TrainArgs, folder: &Path) -> Result<Option<TrainConfig>> {
+    let path: PathBuf = folder.join("config.toml");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.is_dir() => {
+            return Ok(None);
+        }
+        Err(source) => {
+            let action = "read";
+            return Err(TrainError::Io {
+                action,
+                path,
+                source,
+            }
+            .into());
+        }
+    };
+    let saved = TrainConfig::from_toml(&text)?;
+    let mut config = saved.clone();
+    args.apply(&mut config);
+    Ok((config != saved).then_some(config))
+}
