@@ -204,7 +204,9 @@ impl fmt::Display for Diverged {
             0 => String::new(),
             more => format!(", … and {more} more"),
         };
-        write!(f, "\n  batch: {}{more}", self.items[..shown].join(", "))?;
+        if shown > 0 {
+            write!(f, "\n  batch: {}{more}", self.items[..shown].join(", "))?;
+        }
         let norms: Vec<String> = self.norms.iter().map(|n| format!("{n:.3e}")).collect();
         write!(
             f,

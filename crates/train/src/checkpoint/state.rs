@@ -88,6 +88,20 @@ impl State {
         self.ema.as_ref().unwrap_or(&self.params)
     }
 
+    /// The first weight, statistic or average that is not finite, in words.
+    pub(crate) fn non_finite(&self) -> Option<String> {
+        let sets = [("", Some(&self.params)), ("average of ", self.ema.as_ref())];
+        for (what, params) in sets {
+            for (id, spec) in params.iter().flat_map(|p| p.specs().iter()) {
+                let values = params.expect("a set with parameters").get(id);
+                if !values.iter().all(|x| x.is_finite()) {
+                    return Some(format!("{what}{} is not finite", spec.name));
+                }
+            }
+        }
+        None
+    }
+
     /// Adds everything to an archive.
     pub(crate) fn write(&self, builder: &mut ArchiveBuilder<'static>) -> Result<(), StoreError> {
         builder.metadata("checkpoint.format", "inception-checkpoint")?;

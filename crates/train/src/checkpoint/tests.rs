@@ -6,6 +6,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 const DIR: &str = "/run";
+/// Which call of a save writes the bytes.
+const WRITE: u64 = 4;
 
 fn checkpoint(step: u64) -> Vec<u8> {
     with_version(step, "1")
@@ -138,6 +140,10 @@ fn a_disk_that_is_full_or_fails_leaves_a_whole_checkpoint() {
     ] {
         for late in [false, true] {
             for call in 0..16 {
+                // No system interrupts a write after it has written everything.
+                if late && kind == ErrorKind::Interrupted && call == WRITE {
+                    continue;
+                }
                 let fs = disk(&[(PREVIOUS, 1), (LAST, 2)]);
                 let fault = if late {
                     Fault::Late(kind)

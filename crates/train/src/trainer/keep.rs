@@ -56,6 +56,15 @@ impl Trainer {
         if let Err(text) = self.log.sync() {
             self.notes.push(text);
         }
+        if let Some(what) = self.state.non_finite() {
+            let bad = Bad {
+                epoch: self.state.counters.position.epoch,
+                what,
+                layer: None,
+                items: Vec::new(),
+            };
+            return Err(self.diverged(self.steps(), bad));
+        }
         let mut builder = ArchiveBuilder::new();
         self.identity.write(&mut builder)?;
         self.state.write(&mut builder)?;

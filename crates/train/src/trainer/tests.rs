@@ -243,7 +243,7 @@ fn a_full_disk_is_survived_twice_in_a_row_and_not_three_times() {
     let mut warnings = 0;
     let mut observe = |event: &Event<'_>| {
         if let Event::Warning(text) = event {
-            assert!(text.contains("bytes needed"), "{text}");
+            assert!(text.starts_with("no checkpoint of step"), "{text}");
             warnings += 1;
         }
     };
@@ -254,4 +254,21 @@ fn a_full_disk_is_survived_twice_in_a_row_and_not_three_times() {
         .unwrap_err();
     assert_eq!((error.kind().exit_code(), warnings), (5, 2));
     assert_eq!(trainer.steps(), 9);
+}
+
+#[test]
+fn an_average_that_overflows_is_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let averaged = TrainConfig {
+        ema: Some(0.9),
+        ..config()
+    };
+    let mut trainer = trainer(averaged, dir.path());
+    let id = trainer.model().specs().find("fc.bias").unwrap();
+    trainer.state.ema.as_mut().unwrap().get_mut(id)[0] = f32::INFINITY;
+    let error = trainer.save_now().unwrap_err();
+    assert_eq!(error.kind().exit_code(), 6);
+    assert!(error.to_string().contains("average of fc.bias"), "{error}");
+    let found = crate::checkpoint::files::load(&inception_store::RealFs, dir.path()).unwrap();
+    found.archive.check_finite(Default::default()).unwrap();
 }
