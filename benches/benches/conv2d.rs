@@ -1,2 +1,147 @@
-//! x
-fn main() {}
+//! The three passes of a convolution on shapes of GoogLeNet.
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use inception_benches::block::random;
+use inception_ops::conv2d::{
+    Filter, backward_input, backward_input_workspace, backward_weight,
+    forward, forward_workspace, shape,
+};
+use inception_ops::{Activation, Window};
+use inception_tensor::{Pool, Shape, Tensor};
+
+/// Images in a batch.
+const BATCH: usize = 8;
+
+/// A convolution of the network.
+struct Layer {
+    name: &'static str,
+    side: usize,
+    window: Window,
+    c_in: usize,
+    c_out: usize,
+}
+
+const fn layer(
+    name: &'static str,
+    side: usize,
+    window: Window,
+    [c_in, c_out]: [usize; 2],
+) -> Layer {
+    Layer {
+        name,
+        side,
+        window,
+        c_in,
+        c_out,
+    }
+}
+
+const LAYERS: [Layer; 7] = [
+    layer(
+        "conv1-7x7",
+        224,
+        Window::square(7).stride(2).padding(3),
+        [3, 64],
+    ),
+    layer("conv3-3x3", 56, Window::square(3).padding(1), [64, 192]),
+    layer("3a-1x1", 28, Window::square(1), [192, 64]),
+    layer("3a-3x3", 28, Window::square(3).padding(1), [96, 128]),
+    layer("3a-5x5", 28, Window::square(5).padding(2), [16, 32]),
+    layer("4e-3x3", 14, Window::square(3).padding(1), [160, 320]),
+    layer("5b-3x3", 7, Window::square(3).padding(1), [192, 384]),
+];
+
+/// The operands of a layer's passes.
+struct Operands {
+    window: Window,
+    x: Tensor<f32>,
+    weight: Tensor<f32>,
+    bias: Vec<f32>,
+    workspace: Vec<f32>,
+    y: Tensor<f32>,
+    macs: u64,
+}
+
+impl Operands {
+    fn new(layer: &Layer) -> Self {
+        let [kh, kw] = layer.window.kernel;
+        let x = Shape::new(BATCH, layer.side, layer.side, layer.c_in);
+        let weight = Shape::new(kh, kw, layer.c_in, layer.c_out);
+        let y = shape(&layer.window, x, weight).expect("a layer of the network");
+        let tensor = |shape: Shape, name| Tensor::from_vec(shape, random(shape.len(), name));
+        Self {
+            window: layer.window,
+            x: tensor(x, "x"),
+            weight: tensor(weight, "weight"),
+            bias: random(layer.c_out, "bias"),
+            workspace: vec![0.0; forward_workspace([weight])],
+            y: tensor(y, "y"),
+            macs: (y.rows() * weight.len()) as u64,
+        }
+    }
+
+    fn forward(&mut self, pool: &Pool) {
+        let filter = Filter {
+            weight: self.weight.view(),
+            bias: Some(&self.bias),
+        };
+        let y = &mut [self.y.view_mut()];
+        forward(
+            pool,
+            &self.window,
+            self.x.view(),
+            &[filter],
+            Activation::Relu,
+            y,
+            &mut self.workspace,
+        );
+    }
+}
+
+fn passes(c: &mut Criterion) {
+    let pool = inception_benches::pool();
+    for pass in ["forward", "backward_input", "backward_weight"] {
+        let mut group = c.benchmark_group(format!("conv2d/{pass}"));
+        for layer in &LAYERS {
+            let mut operands = Operands::new(layer);
+            group.throughput(Throughput::Elements(2 * operands.macs));
+            let mut run = prepare(pass, &mut operands, &pool);
+            let id = BenchmarkId::from_parameter(layer.name);
+            group.bench_function(id, |bench| bench.iter(&mut run));
+        }
+        group.finish();
+    }
+}
+
+/// One pass, with its outputs and workspace allocated.
+fn prepare<'a>(pass: &str, operands: &'a mut Operands, pool: &'a Pool) -> Box<dyn FnMut() + 'a> {
+    let (x, weight) = (operands.x.shape(), operands.weight.shape());
+    match pass {
+        "forward" => Box::new(|| operands.forward(pool)),
+        "backward_input" => {
+            let mut dx = Tensor::zeros(x);
+            let mut workspace = vec![0.0; backward_input_workspace(&operands.window, x, [weight])];
+            Box::new(move || {
+                let (dy, weight) = ([operands.y.view()], [operands.weight.view()]);
+                let (window, dx) = (&operands.window, dx.view_mut());
+                backward_input(pool, window, &dy, &weight, dx, &mut workspace);
+            })
+        }
+        _ => {
+            let mut dw = Tensor::zeros(weight);
+            let mut db = vec![0.0; weight.c];
+            Box::new(move || {
+                let (x, dy) = (operands.x.view(), operands.y.view());
+                let (dw, db) = (dw.view_mut(), Some(&mut db[..]));
+                backward_weight(pool, &operands.window, x, dy, dw, db);
+            })
+        }
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20);
+    targets = passes
+}
+criterion_main!(benches);

@@ -11,6 +11,20 @@ pub mod forms;
 pub mod markdown;
 pub mod report;
 pub mod timing;
+pub mod training;
+
+/// The threads that benchmarks use: as many as the environment variable `INCEPTION_THREADS`
+/// says, or all cores.
+///
+/// # Panics
+/// When the variable is no number of threads.
+pub fn pool() -> inception_tensor::Pool {
+    let threads = match std::env::var("INCEPTION_THREADS") {
+        Ok(text) => text.parse().expect("INCEPTION_THREADS is a number"),
+        Err(_) => inception_tensor::Pool::available(),
+    };
+    inception_tensor::Pool::new(threads).expect("a pool of that many threads")
+}
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A table: its first column is text, the others are figures.
+/// A table whose first column is text and whose others are figures, unless told otherwise.
 ///
 /// # Examples
 /// ```
@@ -18,6 +18,7 @@ use std::fmt;
 #[derive(Clone, Debug)]
 pub struct Table {
     rows: Vec<Vec<String>>,
+    texts: Vec<usize>,
 }
 
 impl Table {
@@ -26,7 +27,14 @@ impl Table {
         let heading = heading.iter().map(|&text| text.to_owned()).collect();
         Self {
             rows: vec![heading],
+            texts: vec![0],
         }
+    }
+
+    /// The same with text in column `column`, which is set from the left.
+    pub fn text(mut self, column: usize) -> Self {
+        self.texts.push(column);
+        self
     }
 
     /// Appends a row.
@@ -50,18 +58,18 @@ impl fmt::Display for Table {
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for (i, row) in self.rows.iter().enumerate() {
             for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-                match column {
-                    0 => write!(f, "| {cell:<width$} ")?,
-                    _ => write!(f, "| {cell:>width$} ")?,
+                match self.texts.contains(&column) {
+                    true => write!(f, "| {cell:<width$} ")?,
+                    false => write!(f, "| {cell:>width$} ")?,
                 }
             }
             writeln!(f, "|")?;
             if i == 0 {
                 for (column, &width) in widths.iter().enumerate() {
                     let dashes = "-".repeat(width + 1);
-                    match column {
-                        0 => write!(f, "|:{dashes}")?,
-                        _ => write!(f, "|{dashes}:")?,
+                    match self.texts.contains(&column) {
+                        true => write!(f, "|:{dashes}")?,
+                        false => write!(f, "|{dashes}:")?,
                     }
                 }
                 writeln!(f, "|")?;

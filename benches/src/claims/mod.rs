@@ -169,7 +169,7 @@ impl Recorded {
         let mut nodes = self.graph.nodes().iter().filter(|node| inside(&node.path));
         let missing = || format!("{} has no module {module}", self.model.name());
         let first = nodes.next().with_context(missing)?;
-        let last = nodes.last().unwrap_or(first);
+        let last = nodes.next_back().unwrap_or(first);
         let shape = |var| self.graph.shape(var);
         Ok([shape(first.inputs[0]), shape(last.outputs[0])])
     }

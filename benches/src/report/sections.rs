@@ -54,7 +54,7 @@ pub(super) fn modules(f: &mut Formatter<'_>, claims: &Claims) -> Result {
          module reads. All have biases.\n",
     )?;
     for column in [PARAMS, MACS, FLOPS] {
-        writeln!(f, "\n### {}\n\n{}", column.name, forms(claims, &column))?;
+        write!(f, "\n### {}\n\n{}", column.name, forms(claims, &column))?;
     }
     Ok(())
 }
@@ -188,7 +188,8 @@ pub(super) fn table1(f: &mut Formatter<'_>, rows: &[Row]) -> Result {
         "MACs (M)",
         "paper's params × pixels (M)",
         "why they differ",
-    ]);
+    ])
+    .text(8);
     for row in rows {
         table.row([
             row.name.clone(),
