@@ -311,6 +311,14 @@ impl<'a, T> ViewMut<'a, T> {
         (part(head, rows), part(tail, total - rows))
     }
 
+    /// Pixels `start .. start + len` as `[len, 1, 1, c]`.
+    ///
+    /// # Panics
+    /// When they go beyond the last.
+    pub fn rows(self, start: usize, len: usize) -> Self {
+        self.split_rows(start).1.split_rows(len).0
+    }
+
     /// Consecutive blocks of at most `rows` pixels, each `[rows, 1, 1, c]`, to write.
     pub fn row_blocks(self, rows: usize) -> impl Iterator<Item = ViewMut<'a, T>> {
         let (stride, c) = (self.stride, self.shape.c);

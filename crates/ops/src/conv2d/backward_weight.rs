@@ -7,13 +7,12 @@ use crate::column_sums::column_sums;
 use inception_tensor::{
     Accumulate, Element, PADDING, Pool, View, ViewMut, multiply_outer, with_scratch,
 };
+use std::ops::Range;
 
-/// The most rows of a task: enough that reading `dy` is shared.
-const MOST_ROWS: usize = 56;
-/// The fewest, but for smaller gradients.
-const FEWEST_ROWS: usize = 14;
 /// Tasks that a product should have at least.
 const TASKS: usize = 8;
+/// Channels below which neighbouring taps are summed together.
+const FEW_CHANNELS: usize = 14;
 /// Output pixels whose `x` and `dy` stay in a core's own cache.
 const PIXELS: usize = 256;
 
@@ -45,61 +44,149 @@ pub fn backward_weight<T: Element>(
         dw.shape()
     );
     let places = Places::forward(window, &x, [dy.shape().h, dy.shape().w]);
-    let even = dw
-        .shape()
-        .rows()
-        .div_ceil(TASKS)
-        .next_multiple_of(FEWEST_ROWS);
     let serial = pool.on_this_thread();
-    pool.for_each_rows(
-        dw,
-        even.clamp(FEWEST_ROWS, MOST_ROWS),
-        |first, mut block| {
-            // A task may begin in one tap and end in another.
-            let mut row = first;
-            while !block.shape().is_empty() {
-                let (tap, channel) = (row / x.shape().c, row % x.shape().c);
-                let rows = block.shape().n.min(x.shape().c - channel);
-                let (part, rest) = block.split_rows(rows);
-                let slice = x.channels(channel, rows);
-                sum_over_pixels(&serial, &places.only(tap), slice, dy, part);
-                (block, row) = (rest, row + rows);
-            }
-        },
-    );
+    let job = Job { places, x, dy };
+    pool.for_each_rows(dw, job.rows_of_a_task(), |first, block| {
+        job.sum(&serial, first, block);
+    });
     if let Some(db) = db {
         column_sums(pool, dy, db);
     }
 }
 
-/// `out = Σ_pixels xᵀ·dy` for some channels of `x` as one tap reads them.
-fn sum_over_pixels<T: Element>(
-    pool: &Pool,
-    places: &Places,
-    x: View<'_, T>,
-    dy: View<'_, T>,
-    mut out: ViewMut<'_, T>,
-) {
-    if dy.shape().is_empty() {
-        return out.fill(T::zero());
+/// A product over the pixels of `dy`.
+struct Job<'a, T> {
+    places: Places,
+    x: View<'a, T>,
+    dy: View<'a, T>,
+}
+
+/// Rows of the gradient that one run of multiplications computes.
+struct Segment {
+    /// The first row within the task.
+    start: usize,
+    rows: usize,
+    /// The first tap.
+    tap: usize,
+    /// How many taps, side by side.
+    taps: usize,
+    /// The first channel of the first tap.
+    channel: usize,
+}
+
+impl<T: Element> Job<'_, T> {
+    /// Taps that are summed together where they all lie inside the input: a row of the
+    /// window whose taps are neighbours in memory and of few channels each, else one.
+    fn joined(&self) -> usize {
+        let offsets = &self.places.axes[1].offsets;
+        let neighbours = offsets.windows(2).all(|o| o[1] == o[0] + 1);
+        match self.x.is_dense() && neighbours && self.x.shape().c < FEW_CHANNELS {
+            true => offsets.len(),
+            false => 1,
+        }
     }
-    with_scratch(PIXELS, |offsets: &mut [u32]| {
-        with_scratch(PIXELS, |terms: &mut [[u32; 2]]| {
-            for first in (0..dy.shape().rows()).step_by(PIXELS) {
-                let count = PIXELS.min(dy.shape().rows() - first);
-                places.locate(first, &mut offsets[..count]);
-                let mut used = 0;
-                for (i, &at) in offsets[..count].iter().enumerate() {
-                    terms[used] = [at, ((first + i) * dy.stride()) as u32];
-                    used += usize::from(at != PADDING);
-                }
-                let accumulate = match first {
-                    0 => Accumulate::Replace,
-                    _ => Accumulate::Add,
+
+    /// Whole taps where there are enough of them, else equal parts of a tap.
+    fn rows_of_a_task(&self) -> usize {
+        let (c, joined) = (self.x.shape().c, self.joined());
+        match self.places.taps() {
+            _ if joined > 1 => c * joined,
+            taps @ 0..TASKS => c.div_ceil(TASKS.div_ceil(taps)).next_multiple_of(14).min(c),
+            taps => c * (taps / TASKS),
+        }
+    }
+
+    /// The rows `first .. first + rows` of the gradient, cut where taps end.
+    fn segments(&self, first: usize, rows: usize) -> impl Iterator<Item = Segment> {
+        let (c, taps) = (self.x.shape().c, self.joined());
+        let mut start = 0;
+        std::iter::from_fn(move || {
+            let row = first + start;
+            let channel = row % (c * taps);
+            let segment = Segment {
+                start,
+                rows: (rows - start).min(c * taps - channel),
+                tap: row / (c * taps) * taps,
+                taps,
+                channel,
+            };
+            start += segment.rows;
+            (segment.rows > 0).then_some(segment)
+        })
+    }
+
+    /// Rows `first ..` of the gradient, block of pixels by block of pixels.
+    fn sum(&self, pool: &Pool, first: usize, mut out: ViewMut<'_, T>) {
+        if self.dy.shape().is_empty() {
+            return out.fill(T::zero());
+        }
+        let rows = out.shape().n;
+        let mut accumulate = Accumulate::Replace;
+        for pixel in (0..self.dy.shape().rows()).step_by(PIXELS) {
+            let count = PIXELS.min(self.dy.shape().rows() - pixel);
+            for segment in self.segments(first, rows) {
+                let out = out.reborrow().rows(segment.start, segment.rows);
+                self.block(pool, pixel..pixel + count, &segment, accumulate, out);
+            }
+            accumulate = Accumulate::Add;
+        }
+    }
+
+    /// Adds a block of pixels to a segment: all its taps at once for the pixels where they
+    /// lie inside the input, tap by tap for the others.
+    fn block(
+        &self,
+        pool: &Pool,
+        pixels: Range<usize>,
+        segment: &Segment,
+        accumulate: Accumulate,
+        mut out: ViewMut<'_, T>,
+    ) {
+        let (count, taps) = (pixels.len(), segment.taps);
+        with_scratch(count * taps, |offsets: &mut [u32]| {
+            for (i, offsets) in offsets.chunks_exact_mut(count).enumerate() {
+                self.places
+                    .only(segment.tap + i)
+                    .locate(pixels.start, offsets);
+            }
+            let offsets = &*offsets;
+            let inside = |i: usize| (0..taps).all(|t| offsets[t * count + i] != PADDING);
+            let all = |i: usize| inside(i).then(|| offsets[i] + segment.channel as u32);
+            self.add(pool, &pixels, all, accumulate, out.reborrow());
+            if taps == 1 {
+                return;
+            }
+            let c = self.x.shape().c;
+            for tap in 0..taps {
+                let one = |i: usize| {
+                    let at = offsets[tap * count + i];
+                    (at != PADDING && !inside(i)).then_some(at)
                 };
-                let (terms, out) = (&terms[..used], out.reborrow());
-                multiply_outer(pool, x.data(), dy.data(), terms, accumulate, out);
+                let out = out.reborrow().rows(tap * c, c);
+                self.add(pool, &pixels, one, Accumulate::Add, out);
             }
         });
-    });
+    }
+
+    /// Adds the products of the pixels that `place` finds something for.
+    fn add(
+        &self,
+        pool: &Pool,
+        pixels: &Range<usize>,
+        place: impl Fn(usize) -> Option<u32>,
+        accumulate: Accumulate,
+        out: ViewMut<'_, T>,
+    ) {
+        with_scratch(pixels.len(), |terms: &mut [[u32; 2]]| {
+            let mut used = 0;
+            for (i, pixel) in pixels.clone().enumerate() {
+                if let Some(at) = place(i) {
+                    terms[used] = [at, (pixel * self.dy.stride()) as u32];
+                    used += 1;
+                }
+            }
+            let (x, dy) = (self.x.data(), self.dy.data());
+            multiply_outer(pool, x, dy, &terms[..used], accumulate, out);
+        });
+    }
 }
