@@ -13,15 +13,15 @@ use std::ops::Range;
 const TASKS: usize = 8;
 /// Channels below which neighbouring taps are summed together.
 const FEW_CHANNELS: usize = 14;
-/// Output pixels whose `x` and `dy` stay in a core's own cache.
-const PIXELS: usize = 256;
+/// Bytes of `x` and `dy` that stay in a core's own cache while all taps read them.
+const CACHED: usize = 512 << 10;
 
 /// `dw[p, q, c, o] = Σ_{n, i, j} x[n, i·s + p·d − t, j·s + q·d − l, c]·dy[n, i, j, o]` and,
 /// where asked for, `db[o] = Σ_{n, i, j} dy[n, i, j, o]`.
 ///
-/// A task owns some rows `[p, q, c]` of the gradient and sums over all pixels, in blocks of
-/// pixels in order: the order depends on shapes alone. All operands may be channel slices. An empty
-/// batch gives zeros.
+/// Pixels are summed in blocks, in order; in each block, a task owns some rows `[p, q, c]` of
+/// the gradient. So the order depends on shapes alone. All operands may be channel slices.
+/// An empty batch gives zeros.
 ///
 /// # Shapes
 /// `x`: `[n, h, w, c_in]`, `dy`: `[n, oh, ow, c_out]`, `dw`: `[kh, kw, c_in, c_out]`, `db`:
@@ -44,11 +44,8 @@ pub fn backward_weight<T: Element>(
         dw.shape()
     );
     let places = Places::forward(window, &x, [dy.shape().h, dy.shape().w]);
-    let serial = pool.on_this_thread();
     let job = Job { places, x, dy };
-    pool.for_each_rows(dw, job.rows_of_a_task(), |first, block| {
-        job.sum(&serial, first, block);
-    });
+    job.sum(pool, dw);
     if let Some(db) = db {
         column_sums(pool, dy, db);
     }
@@ -115,20 +112,33 @@ impl<T: Element> Job<'_, T> {
         })
     }
 
-    /// Rows `first ..` of the gradient, block of pixels by block of pixels.
-    fn sum(&self, pool: &Pool, first: usize, mut out: ViewMut<'_, T>) {
-        if self.dy.shape().is_empty() {
-            return out.fill(T::zero());
+    /// Pixels whose `x` and `dy` stay in cache.
+    fn pixels_of_a_block(&self) -> usize {
+        let bytes = size_of::<T>() * (self.x.shape().c + self.dy.shape().c);
+        (CACHED / bytes).clamp(128, 1024).next_multiple_of(64)
+    }
+
+    /// The whole gradient, block of pixels by block of pixels.
+    fn sum(&self, pool: &Pool, mut dw: ViewMut<'_, T>) {
+        let (total, step) = (self.dy.shape().rows(), self.pixels_of_a_block());
+        if total == 0 {
+            return dw.fill(T::zero());
         }
-        let rows = out.shape().n;
-        let mut accumulate = Accumulate::Replace;
-        for pixel in (0..self.dy.shape().rows()).step_by(PIXELS) {
-            let count = PIXELS.min(self.dy.shape().rows() - pixel);
-            for segment in self.segments(first, rows) {
-                let out = out.reborrow().rows(segment.start, segment.rows);
-                self.block(pool, pixel..pixel + count, &segment, accumulate, out);
-            }
-            accumulate = Accumulate::Add;
+        let serial = pool.on_this_thread();
+        for pixel in (0..total).step_by(step) {
+            let pixels = pixel..total.min(pixel + step);
+            let accumulate = match pixel {
+                0 => Accumulate::Replace,
+                _ => Accumulate::Add,
+            };
+            let task = |first: usize, mut block: ViewMut<'_, T>| {
+                let rows = block.shape().n;
+                for segment in self.segments(first, rows) {
+                    let out = block.reborrow().rows(segment.start, segment.rows);
+                    self.block(&serial, &pixels, &segment, accumulate, out);
+                }
+            };
+            pool.for_each_rows(dw.reborrow(), self.rows_of_a_task(), task);
         }
     }
 
@@ -137,7 +147,7 @@ impl<T: Element> Job<'_, T> {
     fn block(
         &self,
         pool: &Pool,
-        pixels: Range<usize>,
+        pixels: &Range<usize>,
         segment: &Segment,
         accumulate: Accumulate,
         mut out: ViewMut<'_, T>,
@@ -152,7 +162,7 @@ impl<T: Element> Job<'_, T> {
             let offsets = &*offsets;
             let inside = |i: usize| (0..taps).all(|t| offsets[t * count + i] != PADDING);
             let all = |i: usize| inside(i).then(|| offsets[i] + segment.channel as u32);
-            self.add(pool, &pixels, all, accumulate, out.reborrow());
+            self.add(pool, pixels, all, accumulate, out.reborrow());
             if taps == 1 {
                 return;
             }
@@ -163,7 +173,7 @@ impl<T: Element> Job<'_, T> {
                     (at != PADDING && !inside(i)).then_some(at)
                 };
                 let out = out.reborrow().rows(tap * c, c);
-                self.add(pool, &pixels, one, Accumulate::Add, out);
+                self.add(pool, pixels, one, Accumulate::Add, out);
             }
         });
     }
