@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::golden::{self, Trainer};
+use common::golden::{self, Sgd, Trainer};
 use inception_autograd::{Passes, RunKey};
 use inception_nn::{Aux, EvalProgram, LoadMode, Model, ModelOptions, TrainConfig, TrainProgram};
 use inception_tensor::Element;
@@ -57,7 +57,7 @@ fn check_curve<T: Element>(
     specs: &Arc<inception_nn::Specs>,
 ) {
     let mut parameters = golden::parameters::<T>(specs, gain);
-    let curve = run.curve(&mut parameters, golden);
+    let curve = run.curve(&mut parameters, Sgd::of(golden), 10);
     let expected = &golden.tensor(name).expect("the fixture has a curve").data;
     assert!(expected[9] < expected[0], "the fixture's loss falls");
     assert_close(name, curve, expected, Tolerance::relative(1e-3));

@@ -55,8 +55,8 @@ fn every_parameter_of_every_model_gets_a_finite_gradient() {
         let parameters = Parameters::<f32>::init(&model, 0);
         let executor = step(&program, &parameters);
         let loss = executor.output(program.loss_main).dense()[0];
-        // Logits that start sane are near a uniform guess among five classes.
-        assert!((0.3..8.0).contains(&loss), "{}: loss {loss}", model.name());
+        // Near an even guess among five classes, whose loss is ln 5 = 1.61.
+        assert!((1.0..2.5).contains(&loss), "{}: loss {loss}", model.name());
         for grad in &program.grads {
             let spec = model.specs().get(grad.param);
             let values = executor.output(grad.grad);
@@ -199,4 +199,33 @@ fn parameters_enter_a_graph_once_and_in_their_shape() {
         }
         assert_eq!(program.graph.params().count(), model.specs().len());
     }
+}
+
+#[test]
+fn googlenet_learns_one_batch_without_normalisation() {
+    let options = ModelOptions {
+        input: Some([3, 80, 80]),
+        classes: Some(4),
+        dropout: Some(0.0),
+        aux_dropout: Some(0.0),
+        ..ModelOptions::default()
+    };
+    let model = Model::build("googlenet", &options).expect("80 pixels are enough");
+    let program = TrainProgram::record(&model, &train_config(4)).expect("it trains");
+    let mut parameters = Parameters::<f32>::init(&model, 0);
+    let mut run = golden::Trainer::<f32>::new(program);
+    // Four images of noise, each brighter than the one before.
+    let numbers = run.images.len() / 4;
+    for (i, x) in run.images.iter_mut().enumerate() {
+        *x = 0.3 * *x + (i / numbers) as f32 - 1.5;
+    }
+    run.labels = vec![0, 1, 2, 3];
+    let sgd = golden::Sgd {
+        lr: 0.002,
+        momentum: 0.9,
+    };
+    let curve = run.curve(&mut parameters, sgd, 30);
+    let even = 1.6 * 4.0f64.ln(); // main + 0.3·(aux1 + aux2), each near ln 4
+    assert!((curve[0] / even - 1.0).abs() < 0.3, "{curve:?}");
+    assert!(curve[29] < 0.5 * even, "{curve:?}");
 }

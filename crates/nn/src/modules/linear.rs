@@ -15,7 +15,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer that ends a network: its first outputs have the size of its inputs.
+    /// A layer that ends a network in logits.
     pub fn new(b: &mut Builder<'_>, inputs: usize, outputs: usize) -> Self {
         Self::with(b, Layout::Linear, inputs, outputs, Activation::None)
     }
@@ -43,7 +43,10 @@ impl Linear {
         outputs: usize,
         before: Activation,
     ) -> Self {
-        let init = Init::kaiming(inputs, before);
+        let init = match before {
+            Activation::Relu => Init::kaiming(inputs, before),
+            Activation::None => Init::logits(inputs),
+        };
         let shape = Shape::new(1, 1, inputs, outputs);
         Self {
             path: b.path(),

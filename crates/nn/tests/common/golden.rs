@@ -90,12 +90,30 @@ fn check(golden: &Golden, name: &str, shape: &[usize], found: &[f64], to: Tolera
     }
 }
 
+/// Constants of stochastic gradient descent.
+#[derive(Clone, Copy)]
+pub struct Sgd {
+    pub lr: f64,
+    pub momentum: f64,
+}
+
+impl Sgd {
+    /// Those of a fixture's curve.
+    pub fn of(golden: &Golden) -> Self {
+        let number = |key| golden.number(key).expect("the fixture tells");
+        Self {
+            lr: number("lr"),
+            momentum: number("momentum"),
+        }
+    }
+}
+
 /// An executor of a training program with a fixture's images and labels in place.
 pub struct Trainer<T> {
     pub program: TrainProgram,
     pub executor: Executor<T>,
-    images: Vec<T>,
-    labels: Vec<u32>,
+    pub images: Vec<T>,
+    pub labels: Vec<u32>,
 }
 
 impl<T: Element> Trainer<T> {
@@ -129,17 +147,16 @@ impl<T: Element> Trainer<T> {
         self.executor.output(var).dense()[0].f64()
     }
 
-    /// The losses before each of ten steps of SGD with momentum, as PyTorch counts it:
+    /// The losses before each of some steps, as PyTorch's SGD counts them:
     /// `v ← momentum·v + g`, `p ← p − lr·v`.
-    pub fn curve(&mut self, parameters: &mut Parameters<T>, golden: &Golden) -> Vec<f64> {
-        let number = |key| T::of(golden.number(key).expect("the fixture tells"));
-        let (lr, momentum) = (number("lr"), number("momentum"));
+    pub fn curve(&mut self, parameters: &mut Parameters<T>, sgd: Sgd, steps: usize) -> Vec<f64> {
+        let (lr, momentum) = (T::of(sgd.lr), T::of(sgd.momentum));
         let mut velocity: Vec<Vec<T>> = Vec::new();
         for grad in &self.program.grads {
             velocity.push(vec![T::zero(); parameters.get(grad.param).len()]);
         }
         let mut losses = Vec::new();
-        for _ in 0..10 {
+        for _ in 0..steps {
             self.run(parameters);
             losses.push(self.scalar(self.program.loss));
             for (grad, velocity) in self.program.grads.iter().zip(&mut velocity) {
