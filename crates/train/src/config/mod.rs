@@ -15,6 +15,9 @@ use inception_nn::{Aux, ModelOptions};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// Epochs of a run that is told no length.
+const DEFAULT_EPOCHS: u64 = 3;
+
 /// The settings of a run: the flags of `inception train`, under the same names in TOML.
 ///
 /// # Examples
@@ -52,7 +55,7 @@ pub struct TrainConfig {
     /// Dropout in front of the logits; the model's own where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,
-    /// Passes over the training set; 10 where `steps` is absent too.
+    /// Passes over the training set; 3 where `steps` is absent too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u64>,
     /// Updates of the weights, instead of `epochs`.
@@ -146,6 +149,15 @@ impl TrainConfig {
     /// The settings as TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("settings are a flat table of plain values")
+    }
+
+    /// The settings with the length of the run filled in where they name none.
+    pub fn resolved(self) -> Self {
+        let epochs = match self.steps {
+            None => self.epochs.or(Some(DEFAULT_EPOCHS)),
+            Some(_) => self.epochs,
+        };
+        Self { epochs, ..self }
     }
 
     /// The settings without those that change no result: `threads` and `workers`.

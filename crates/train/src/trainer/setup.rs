@@ -169,6 +169,7 @@ struct Parts {
 impl Parts {
     fn new(config: TrainConfig, datasets: &Datasets) -> Result<Self, TrainError> {
         config.validate()?;
+        let config = config.resolved();
         let classes = datasets.train.classes().len();
         let options = config.model_options(datasets.preprocess.input, classes);
         let model = Model::build(&config.model, &options)?;
@@ -177,9 +178,9 @@ impl Parts {
         let pool = Pool::new(threads).map_err(|e| TrainError::Usage(format!("threads: {e}")))?;
         let batches = batches_per_epoch(&config, &*datasets.train);
         let steps_per_epoch = batches.div_ceil(config.accumulate);
-        let epochs = config.epochs.unwrap_or(10);
+        let whole = config.epochs.unwrap_or(0) * steps_per_epoch;
         let span = Span {
-            total_steps: config.steps.unwrap_or(epochs * steps_per_epoch),
+            total_steps: config.steps.unwrap_or(whole),
             steps_per_epoch,
         };
         let identity = Identity {

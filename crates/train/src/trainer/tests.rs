@@ -272,3 +272,28 @@ fn an_average_that_overflows_is_not_kept() {
     let found = crate::checkpoint::files::load(&inception_store::RealFs, dir.path()).unwrap();
     found.archive.check_finite(Default::default()).unwrap();
 }
+
+#[test]
+fn a_bad_buffer_of_the_optimiser_is_found_in_the_step_that_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut trainer = trainer(config(), dir.path());
+    assert!(matches!(trainer.step().unwrap(), StepEnd::Made(_)));
+    let poison = |param: &str, _: &str, data: &mut [f32]| {
+        data[0] = if param == "fc.bias" { f32::NAN } else { 0.0 };
+        Ok::<(), ()>(())
+    };
+    trainer.state.optimizer.restore(1, poison).unwrap();
+    let StepEnd::Poisoned(bad) = trainer.step().unwrap() else {
+        panic!("a NaN in a buffer went unnoticed");
+    };
+    assert!(bad.what.starts_with("fc.bias"), "{}", bad.what);
+    trainer.state.optimizer.restore(1, poison).unwrap();
+    // The weights are lost, so the run goes back at once.
+    let mut backs = 0;
+    let mut observe = |event: &Event<'_>| {
+        backs += u32::from(matches!(event, Event::RolledBack { to: 0, .. }));
+    };
+    let outcome = trainer.run(&mut observe, &AtomicBool::new(false)).unwrap();
+    assert!(matches!(outcome, Outcome::Finished { .. }));
+    assert_eq!(backs, 1);
+}
