@@ -30,6 +30,8 @@ pub fn multiply_outer<T: Element>(
     mut c: ViewMut<'_, T>,
 ) {
     let (m, n) = (c.shape().rows(), c.shape().c);
+    let addressable = a.len().max(b.len()) <= u32::MAX as usize;
+    assert!(addressable, "offsets have 32 bits");
     let inside = |&[x, y]: &[u32; 2]| x as usize + m <= a.len() && y as usize + n <= b.len();
     assert!(
         offsets.iter().all(inside),
