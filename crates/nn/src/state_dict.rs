@@ -44,8 +44,8 @@ const COUNTER: &str = ".num_batches_tracked";
 impl<T: Element> Parameters<T> {
     /// Every parameter and running statistic under its PyTorch key, in the model's order.
     ///
-    /// `num_batches_tracked` is left out: PyTorch reads it only where a normalisation has
-    /// no momentum, and accepts its absence with `strict=False`.
+    /// `num_batches_tracked` is left out: PyTorch reads it only where a normalisation has no
+    /// momentum, and a strict load accepts its absence.
     pub fn state_dict(&self) -> impl Iterator<Item = StateTensor<T>> + '_ {
         self.specs.iter().map(|(id, spec)| {
             let memory = self.get(id);
