@@ -57,16 +57,16 @@ impl ColorStep {
     /// Changes the colours of `image`.
     pub fn apply(self, image: &mut Image) {
         match self {
-            Self::Brightness(factor) => blend(&mut image.pixels, 0.0, factor),
+            Self::Brightness(factor) => blend_all(&mut image.pixels, 0.0, factor),
             Self::Contrast(factor) => {
                 let base = mean_luma(image);
-                blend(&mut image.pixels, base, factor);
+                blend_all(&mut image.pixels, base, factor);
             }
             Self::Saturation(factor) => {
                 if image.channels == 3 {
                     for pixel in image.pixels.as_chunks_mut::<3>().0 {
                         let base = f32::from(luma(*pixel));
-                        blend(pixel, base, factor);
+                        *pixel = pixel.map(|byte| blend(byte, base, factor));
                     }
                 }
             }
@@ -74,11 +74,17 @@ impl ColorStep {
     }
 }
 
-fn blend(bytes: &mut [u8], base: f32, factor: f32) {
+/// Blends every byte with one base, by a table of all 256 bytes.
+fn blend_all(bytes: &mut [u8], base: f32, factor: f32) {
+    let table: [u8; 256] = std::array::from_fn(|byte| blend(byte as u8, base, factor));
     for byte in bytes {
-        let value = base + factor * (f32::from(*byte) - base);
-        *byte = value.round().clamp(0.0, 255.0) as u8;
+        *byte = table[usize::from(*byte)];
     }
+}
+
+fn blend(byte: u8, base: f32, factor: f32) -> u8 {
+    let value = base + factor * (f32::from(byte) - base);
+    value.round().clamp(0.0, 255.0) as u8
 }
 
 fn mean_luma(image: &Image) -> f32 {

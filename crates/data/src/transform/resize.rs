@@ -115,10 +115,14 @@ pub fn resize_window(
     };
     let x = source(window.left, window.width, image.width, size.width);
     let y = source(window.top, window.height, image.height, size.height);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(interpolation.filter()))
-        .crop(x.first, y.first, x.length, y.length);
-    run(image, &view(image), window.width, window.height, &options)
+    let method = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(interpolation.filter()));
+    // One axis at a time: in one call, fast_image_resize 6.1 takes the columns that the
+    // outermost pixels need for those that all need. With a fractional window that is wrong
+    // where an outermost weight is exactly 0, and its arithmetic overflows.
+    let rows = method.crop(0.0, y.first, image.width as f64, y.length);
+    let tall = run(image, &view(image), image.width, window.height, &rows);
+    let columns = method.crop(x.first, 0.0, x.length, window.height as f64);
+    run(&tall, &view(&tall), window.width, window.height, &columns)
 }
 
 struct Span {

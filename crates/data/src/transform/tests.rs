@@ -143,6 +143,30 @@ proptest! {
     }
 }
 
+/// The window begins where a filter's outermost weight is exactly 0, and its second pixel
+/// needs a column further left than its first.
+#[test]
+fn windows_whose_second_pixel_reaches_further_than_their_first_are_right() {
+    let image = random_image(18, 5, 3, 1);
+    let size = Size {
+        width: 30,
+        height: 9,
+    };
+    for by in [Interpolation::Bicubic, Interpolation::Lanczos] {
+        for left in 0..8 {
+            let window = Window {
+                left,
+                top: 1,
+                width: 22,
+                height: 7,
+            };
+            let whole = naive_crop(&naive_resize(&image, size, by), window);
+            let part = resize_window(&image, size, window, by);
+            assert!(largest_difference(&part, &whole) <= 2, "{by:?} {left}");
+        }
+    }
+}
+
 #[test]
 fn centres_round_like_torchvision() {
     let size = |width, height| Size { width, height };
