@@ -3,8 +3,8 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use inception_benches::block::random;
 use inception_ops::conv2d::{
-    Filter, backward_input, backward_input_workspace, backward_weight,
-    forward, forward_workspace, shape,
+    Filter, backward_input, backward_input_workspace, backward_weight, forward, forward_workspace,
+    shape,
 };
 use inception_ops::{Activation, Window};
 use inception_tensor::{Pool, Shape, Tensor};
@@ -79,23 +79,6 @@ impl Operands {
             macs: (y.rows() * weight.len()) as u64,
         }
     }
-
-    fn forward(&mut self, pool: &Pool) {
-        let filter = Filter {
-            weight: self.weight.view(),
-            bias: Some(&self.bias),
-        };
-        let y = &mut [self.y.view_mut()];
-        forward(
-            pool,
-            &self.window,
-            self.x.view(),
-            &[filter],
-            Activation::Relu,
-            y,
-            &mut self.workspace,
-        );
-    }
 }
 
 fn passes(c: &mut Criterion) {
@@ -115,16 +98,28 @@ fn passes(c: &mut Criterion) {
 
 /// One pass, with its outputs and workspace allocated.
 fn prepare<'a>(pass: &str, operands: &'a mut Operands, pool: &'a Pool) -> Box<dyn FnMut() + 'a> {
+    let window = operands.window;
     let (x, weight) = (operands.x.shape(), operands.weight.shape());
     match pass {
-        "forward" => Box::new(|| operands.forward(pool)),
+        "forward" => {
+            let mut workspace = vec![0.0; forward_workspace([weight])];
+            Box::new(move || {
+                let filter = Filter {
+                    weight: operands.weight.view(),
+                    bias: Some(&operands.bias),
+                };
+                let (x, y) = (operands.x.view(), &mut [operands.y.view_mut()]);
+                let relu = Activation::Relu;
+                forward(pool, &window, x, &[filter], relu, y, &mut workspace);
+            })
+        }
         "backward_input" => {
             let mut dx = Tensor::zeros(x);
-            let mut workspace = vec![0.0; backward_input_workspace(&operands.window, x, [weight])];
+            let mut workspace = vec![0.0; backward_input_workspace(&window, x, [weight])];
             Box::new(move || {
                 let (dy, weight) = ([operands.y.view()], [operands.weight.view()]);
-                let (window, dx) = (&operands.window, dx.view_mut());
-                backward_input(pool, window, &dy, &weight, dx, &mut workspace);
+                let dx = dx.view_mut();
+                backward_input(pool, &window, &dy, &weight, dx, &mut workspace);
             })
         }
         _ => {
@@ -132,8 +127,7 @@ fn prepare<'a>(pass: &str, operands: &'a mut Operands, pool: &'a Pool) -> Box<dy
             let mut db = vec![0.0; weight.c];
             Box::new(move || {
                 let (x, dy) = (operands.x.view(), operands.y.view());
-                let (dw, db) = (dw.view_mut(), Some(&mut db[..]));
-                backward_weight(pool, &operands.window, x, dy, dw, db);
+                backward_weight(pool, &window, x, dy, dw.view_mut(), Some(&mut db));
             })
         }
     }

@@ -15,12 +15,16 @@ fn check_one(tree: &Tree, member: &Manifest) -> Option<Problem> {
         let what = format!("expected a README.md of {}", member.name);
         return Some(Problem::new(path, None, what));
     };
+    // Every second fence opens a block.
     let fences = text.lines().filter(|line| line.starts_with("```"));
-    if fences.count() < 2 {
+    let opening: Vec<&str> = fences.step_by(2).collect();
+    if opening.is_empty() {
         let what = "expected an example between lines of ```";
         return Some(Problem::new(path, None, what));
     }
-    let rust = text.lines().any(|line| line == "```rust" || line == "```");
+    let rust = opening
+        .iter()
+        .any(|fence| ["```", "```rust"].contains(fence));
     let library = member.folder.join("src/lib.rs");
     let source = tree.text(&library)?;
     let tested = source.contains("include_str!(\"../README.md\")");

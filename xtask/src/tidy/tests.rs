@@ -185,6 +185,9 @@ fn a_readme_has_an_example_and_that_of_a_library_is_tested() {
     );
     let found = only(&[("crates/tensor/src/lib.rs", "\n")]);
     assert!(found.starts_with("crates/tensor/src/lib.rs: "), "{found}");
+    // Commands of a shell are no example that a library could test.
+    let library = ("tool/src/lib.rs", "#![forbid(unsafe_code)]\n");
+    assert_eq!(broken(&[library]), [""; 0]);
     let root = workspace(&[]);
     std::fs::remove_file(root.path().join("tool/README.md")).unwrap();
     let found = problems(root.path()).unwrap();
