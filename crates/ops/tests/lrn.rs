@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::cases::{MANY, Map, as_map, distance, maps, same_on_all_pools, written};
-use common::{check_gradient, dense, dot, reals};
+use common::cases::{MANY, Map, as_map, check_smooth, distance, maps, same_on_all_pools, written};
+use common::{dense, dot, reals};
 use inception_ops::lrn::{self, AlphaScale, Lrn, reference};
 use inception_tensor::{Element, Pool, Shape, Tensor, View, ViewMut};
 use proptest::prelude::*;
@@ -66,7 +66,7 @@ proptest! {
         let mut dx = Tensor::zeros(map.shape);
         lrn::backward(&pool, &lrn, x.view(), u.view(), dx.view_mut());
         for d in 0..3 {
-            check_gradient("lrn", x.data(), dx.data(), 1e-8, &[map.seed, d], |x| {
+            check_smooth("lrn", x.data(), dx.data(), &[map.seed, d], |x| {
                 let mut y = Tensor::zeros(map.shape);
                 lrn::forward(&pool, &lrn, as_map(x, map.shape), y.view_mut());
                 dot(y.data(), u.data())

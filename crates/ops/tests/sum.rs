@@ -2,8 +2,10 @@
 
 mod common;
 
-use common::cases::{MANY, Map, as_map, check_adjoint, maps, same_on_all_pools, written};
-use common::{Slice, bits, check_gradient, dense, dot, integers, reals};
+use common::cases::{
+    MANY, Map, as_map, check_adjoint, check_smooth, maps, same_on_all_pools, written,
+};
+use common::{Slice, bits, dense, dot, integers, reals};
 use inception_ops::sum::{self, reference};
 use inception_ops::{Activation, OpError};
 use inception_tensor::{Element, Pool, Shape, Tensor, View};
@@ -61,7 +63,7 @@ proptest! {
         let dx = run(&[u.view()], &[scale]);
         check_adjoint(run(&[v.view()], &[scale]).data(), u.data(), v.data(), dx.data());
         for d in 0..3 {
-            check_gradient("sum", v.data(), dx.data(), 1e-8, &[map.seed, d], |x| {
+            check_smooth("sum", v.data(), dx.data(), &[map.seed, d], |x| {
                 let y = run(&[other.view(), as_map(x, map.shape)], &[0.5, scale]);
                 dot(y.data(), u.data())
             });

@@ -118,13 +118,14 @@ pub(crate) fn apart(map: &Map) -> Tensor<f64> {
     Tensor::from_vec(map.shape, ranks)
 }
 
-/// The largest difference, relative to the largest number of `b`.
+/// The largest difference, relative to the largest number of `b` or to 1, about the size of
+/// the operands: where sums cancel, what rounding leaves is relative to their terms.
 pub(crate) fn distance<T: Element, U: Element>(a: &[T], b: &[U]) -> f64 {
     assert_eq!(a.len(), b.len());
     let largest = b.iter().fold(0.0, |m: f64, x| m.max(x.f64().abs()));
     let far = a.iter().zip(b).map(|(a, b)| (a.f64() - b.f64()).abs());
     // A NaN must not pass: `max` would drop it.
-    far.fold(0.0, |m: f64, d| if d > m || d.is_nan() { d } else { m }) / largest.max(1e-30)
+    far.fold(0.0, |m: f64, d| if d > m || d.is_nan() { d } else { m }) / largest.max(1.0)
 }
 
 /// Runs `f` on pools of several sizes, twice on each; all results must have the same bits.
@@ -143,6 +144,23 @@ pub(crate) fn check_adjoint(fv: &[f64], u: &[f64], v: &[f64], ftu: &[f64]) {
     let (left, right) = (super::dot(fv, u), super::dot(v, ftu));
     let scale = terms(fv, u).max(terms(v, ftu)).max(1e-12);
     assert!((left - right).abs() <= 1e-12 * scale, "{left} ≠ {right}");
+}
+
+/// [`check_gradient`](super::check_gradient) of `f` plus a linear function, to 1e-8: where
+/// the terms of a gradient all but cancel, the error stays relative to the terms' size.
+pub(crate) fn check_smooth(
+    name: &str,
+    at: &[f64],
+    gradient: &[f64],
+    key: &[u64],
+    f: impl Fn(&[f64]) -> f64,
+) {
+    let stream = Stream::new(&[key[0], 77]);
+    let slopes: Vec<f64> = (0..at.len() as u64)
+        .map(|i| 0.5 + f64::from(stream.uniform_at(i)))
+        .collect();
+    let sum: Vec<f64> = gradient.iter().zip(&slopes).map(|(g, s)| g + s).collect();
+    super::check_gradient(name, at, &sum, 1e-8, key, |x| f(x) + super::dot(x, &slopes));
 }
 
 /// A view of part of a vector that a gradient check moves.
