@@ -111,22 +111,22 @@ pub(crate) struct Found {
 /// # Errors
 /// [`TrainError::NoCheckpoint`] with the reason for each file that is there.
 pub(crate) fn load(fs: &dyn Fs, folder: &Path) -> Result<Found, TrainError> {
-    let mut best: Option<((u64, u64), Archive)> = None;
+    let mut best: Option<Aged> = None;
     let mut rejected = Vec::new();
     for name in [NEXT, LAST, PREVIOUS] {
         let path = folder.join(name);
         match read(fs, &path) {
             Ok(None) => {}
-            Ok(Some((age, archive))) => {
-                if best.as_ref().is_none_or(|(newest, _)| age > *newest) {
-                    best = Some((age, archive));
+            Ok(Some(found)) => {
+                if best.as_ref().is_none_or(|newest| found.age > newest.age) {
+                    best = Some(found);
                 }
             }
             Err(error) => rejected.push(error.to_string()),
         }
     }
     match best {
-        Some((_, archive)) => Ok(Found { archive, rejected }),
+        Some(Aged { archive, .. }) => Ok(Found { archive, rejected }),
         None => Err(TrainError::NoCheckpoint {
             folder: folder.to_path_buf(),
             reasons: rejected,
@@ -134,8 +134,15 @@ pub(crate) fn load(fs: &dyn Fs, folder: &Path) -> Result<Found, TrainError> {
     }
 }
 
-/// A checkpoint with what it is ordered by; `None` where there is no file.
-fn read(fs: &dyn Fs, path: &Path) -> Result<Option<((u64, u64), Archive)>, TrainError> {
+/// A checkpoint with what it is ordered by.
+struct Aged {
+    /// Rollbacks, then steps.
+    age: (u64, u64),
+    archive: Archive,
+}
+
+/// The checkpoint at `path`; `None` where there is no file.
+fn read(fs: &dyn Fs, path: &Path) -> Result<Option<Aged>, TrainError> {
     if !exists(fs, path)? {
         return Ok(None);
     }
@@ -150,7 +157,7 @@ fn read(fs: &dyn Fs, path: &Path) -> Result<Option<((u64, u64), Archive)>, Train
         });
     }
     let age = (number(&archive, ROLLBACKS)?, number(&archive, STEP)?);
-    Ok(Some((age, archive)))
+    Ok(Some(Aged { age, archive }))
 }
 
 /// A text of the metadata.

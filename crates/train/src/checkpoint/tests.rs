@@ -42,8 +42,11 @@ fn disk(files: &[(&str, u64)]) -> SimFs {
     SimFs::with_files(&files)
 }
 
+/// Checkpoints of a disk: file and step.
+type Files = Vec<(&'static str, u64)>;
+
 /// Disks that a run may have come to, and the step that each resumes from.
-fn beginnings() -> Vec<(Vec<(&'static str, u64)>, Option<u64>)> {
+fn beginnings() -> Vec<(Files, Option<u64>)> {
     vec![
         (vec![], None),
         (vec![(LAST, 1)], Some(1)),

@@ -1,5 +1,8 @@
 use super::*;
 
+/// Puts one setting out of range.
+type Edit = fn(&mut TrainConfig);
+
 fn message(edit: impl FnOnce(&mut TrainConfig)) -> String {
     let mut config = TrainConfig::default();
     edit(&mut config);
@@ -38,7 +41,7 @@ fn the_default_is_valid_and_survives_toml() {
 
 #[test]
 fn numbers_out_of_range_name_the_setting_the_value_and_the_range() {
-    let cases: [(fn(&mut TrainConfig), &str); 14] = [
+    let cases: [(Edit, &str); 14] = [
         (
             |c| c.lr = -1.0,
             "lr: expected a finite number above 0, found -1",

@@ -105,7 +105,7 @@ impl Trainer {
             return false;
         }
         let every = self.config.val_every;
-        let epoch_ends = self.epoch_ends() && every > 0 && counters.position.epoch % every == 0;
+        let epoch_ends = self.epoch_ends() && counters.position.epoch.is_multiple_of(every);
         epoch_ends || counters.step >= self.span.total_steps
     }
 
@@ -137,7 +137,7 @@ impl Trainer {
         }
         self.tell_bad_images(observer);
         let every = self.config.save_every;
-        let save_is_due = every.is_some_and(|every| self.steps() % every == 0);
+        let save_is_due = every.is_some_and(|every| self.steps().is_multiple_of(every));
         if self.epoch_ends() || save_is_due {
             self.save(observer)?;
         }
@@ -145,7 +145,7 @@ impl Trainer {
     }
 
     fn made(&mut self, metrics: &StepMetrics, observer: &mut dyn Observer) {
-        if metrics.step % self.config.log_every == 0 {
+        if metrics.step.is_multiple_of(self.config.log_every) {
             self.write_line(crate::log::step_line(metrics), observer);
         }
         observer.event(&Event::Step(metrics));
