@@ -57,7 +57,6 @@ struct Operands {
     x: Tensor<f32>,
     weight: Tensor<f32>,
     bias: Vec<f32>,
-    workspace: Vec<f32>,
     y: Tensor<f32>,
     macs: u64,
 }
@@ -74,7 +73,6 @@ impl Operands {
             x: tensor(x, "x"),
             weight: tensor(weight, "weight"),
             bias: random(layer.c_out, "bias"),
-            workspace: vec![0.0; forward_workspace([weight])],
             y: tensor(y, "y"),
             macs: (y.rows() * weight.len()) as u64,
         }

@@ -89,3 +89,20 @@ fn the_committed_documents_are_those_of_the_counts() {
     let written: Report = serde_json::from_str(&read("paper-claims.json")).unwrap();
     assert!(written == report, "{advice}");
 }
+
+#[test]
+fn the_readme_lists_every_model_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let from = readme.find("## Models").unwrap();
+    let to = readme.find("## What works").unwrap();
+    let rows = readme[from..to]
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"));
+    let listed: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+    let known: Vec<&str> = inception_nn::registry()
+        .iter()
+        .map(|info| info.name)
+        .collect();
+    assert_eq!(listed, known);
+}
