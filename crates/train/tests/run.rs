@@ -97,6 +97,26 @@ fn a_network_learns_and_the_best_weights_describe_themselves() {
 }
 
 #[test]
+fn data_sets_that_settings_name_are_opened_and_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = TrainConfig {
+        input: Some([3, 16, 16]),
+        epochs: None,
+        steps: Some(3),
+        val_every: 0,
+        ..config()
+    };
+    let sets = Datasets::open(&config).unwrap();
+    assert_eq!((sets.train.len(), sets.preprocess.resize), (20_000, None));
+    let mut trainer = Trainer::new(config, dir.path(), sets).unwrap();
+    assert_eq!(run_until(&mut trainer, 1), Outcome::Stopped { step: 1 });
+    drop(trainer);
+    let mut trainer = Trainer::resume(dir.path(), &Default::default()).unwrap();
+    let outcome = run(&mut trainer).unwrap();
+    assert!(matches!(outcome, Outcome::Finished { best: Some(b) } if b.step == 3));
+}
+
+#[test]
 fn the_log_has_a_line_for_each_step_and_validation() {
     let dir = tempfile::tempdir().unwrap();
     let mut trainer = Trainer::new(config(), dir.path(), datasets()).unwrap();

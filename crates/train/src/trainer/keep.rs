@@ -15,8 +15,11 @@ const MOST_UNSAVED: u32 = 3;
 
 impl Trainer {
     /// Writes a checkpoint; a run goes on without, unless it fails for the third time in a
-    /// row.
+    /// row. A state that is not finite is not kept: the run goes back instead.
     pub(super) fn save(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        if let Some(bad) = self.non_finite() {
+            return self.give_up_or_roll_back(self.steps(), bad, observer);
+        }
         match self.save_now() {
             Ok(()) => {
                 self.unsaved = 0;
@@ -56,19 +59,22 @@ impl Trainer {
         if let Err(text) = self.log.sync() {
             self.notes.push(text);
         }
-        if let Some(what) = self.state.non_finite() {
-            let bad = Bad {
-                epoch: self.state.counters.position.epoch,
-                what,
-                layer: None,
-                items: Vec::new(),
-            };
+        if let Some(bad) = self.non_finite() {
             return Err(self.diverged(self.steps(), bad));
         }
         let mut builder = ArchiveBuilder::new();
         self.identity.write(&mut builder)?;
         self.state.write(&mut builder)?;
         Ok(files::save(&*self.fs, &self.folder, &builder.seal()?)?)
+    }
+
+    fn non_finite(&self) -> Option<Bad> {
+        self.state.non_finite().map(|what| Bad {
+            epoch: self.state.counters.position.epoch,
+            what,
+            layer: None,
+            items: Vec::new(),
+        })
     }
 
     /// Enters a validation: the best weights so far are written out.

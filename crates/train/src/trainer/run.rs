@@ -151,7 +151,8 @@ impl Trainer {
         observer.event(&Event::Step(metrics));
     }
 
-    fn give_up_or_roll_back(
+    /// Goes back to the last checkpoint, where that is still allowed.
+    pub(super) fn give_up_or_roll_back(
         &mut self,
         step: u64,
         bad: Bad,
