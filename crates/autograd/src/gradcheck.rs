@@ -85,7 +85,8 @@ impl Problem {
             for d in 0..directions {
                 let mut stream = Stream::new(&[seed, u64::from(id.0), d]);
                 let found = runner.along(&self.params, id, grad, base, &mut stream);
-                if worst.is_none_or(|w| !(found.relative_error <= w.relative_error)) {
+                let error = found.relative_error;
+                if worst.is_none_or(|w| error.is_nan() || error > w.relative_error) {
                     worst = Some(found);
                 }
             }

@@ -86,15 +86,11 @@ pub(super) fn place(
             Aliasing::Split if passes.zero_copy_concat => {
                 split_in_place[at] = placer.split(id);
             }
-            Aliasing::Reshape if passes.in_place => {
-                if placer.reshape(id) {
-                    aliased_inputs[at].push(0);
-                }
+            Aliasing::Reshape if passes.in_place && placer.reshape(id) => {
+                aliased_inputs[at].push(0);
             }
-            Aliasing::InPlace(input) if passes.in_place => {
-                if placer.in_place(at, id, input) {
-                    aliased_inputs[at].push(input);
-                }
+            Aliasing::InPlace(input) if passes.in_place && placer.in_place(at, id, input) => {
+                aliased_inputs[at].push(input);
             }
             _ => {}
         }
