@@ -3,7 +3,9 @@
 use crate::exit::{self, Outcome};
 use crate::{commands, config_file, output};
 use anyhow::Result;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use inception_tensor::Kernel;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -60,12 +62,18 @@ pub fn run() -> ExitCode {
 fn execute(words: Vec<OsString>) -> Result<Outcome> {
     let mut definition = Cli::command();
     definition.build();
+    // A kernel that is forced and cannot run must not be replaced in silence.
+    Kernel::select()?;
     let words = config_file::expand(&definition, words)?;
     let cli = match parse(definition, words) {
         Ok(cli) => cli,
         Err(error) if !error.use_stderr() => {
             output::print(&error.render().to_string())?;
             return Ok(Outcome::Done);
+        }
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            output::complain(error.render().to_string().trim_end());
+            return Ok(Outcome::Found(exit::USAGE));
         }
         Err(error) => return Err(exit::usage(exit::one_line(&error))),
     };

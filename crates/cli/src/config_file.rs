@@ -28,9 +28,8 @@ pub(crate) fn expand(definition: &Command, words: Vec<OsString>) -> Result<Vec<O
     let mut added = Vec::new();
     for (key, value) in &table {
         let arg = find(command, &path, key)?;
-        let replaced = std::iter::once(arg).chain(command.get_arg_conflicts_with(arg));
-        let replaced = replaced.into_iter().filter_map(Arg::get_long);
-        if !replaced.into_iter().any(|name| typed.has(name)) {
+        let mut replacing = rivals(command, arg).filter_map(Arg::get_long);
+        if !replacing.any(|name| typed.has(name)) {
             append(&mut added, arg, &path, value)?;
         }
     }
@@ -130,6 +129,17 @@ fn find<'a>(command: &'a Command, path: &Path, key: &str) -> Result<&'a Arg> {
             command.get_name(),
             name.escape_debug()
         ))
+    })
+}
+
+/// The flag itself and those that exclude it, whichever of the two says so.
+fn rivals<'a>(command: &'a Command, arg: &'a Arg) -> impl Iterator<Item = &'a Arg> {
+    let excludes = |one: &Arg, other: &Arg| {
+        let excluded = command.get_arg_conflicts_with(one);
+        excluded.iter().any(|a| a.get_id() == other.get_id())
+    };
+    command.get_arguments().filter(move |other| {
+        other.get_id() == arg.get_id() || excludes(arg, other) || excludes(other, arg)
     })
 }
 

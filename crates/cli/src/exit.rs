@@ -6,14 +6,14 @@ use inception_data::{DataError, ErrorKind};
 use inception_deploy::DeployError;
 use inception_nn::NnError;
 use inception_store::StoreError;
-use inception_tensor::PoolError;
+use inception_tensor::{KernelError, PoolError};
 use inception_train::TrainError;
 use std::fmt;
 use std::process::ExitCode;
 
 /// Anything that has no status of its own.
 pub(crate) const OTHER: u8 = 1;
-const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 const LIMIT: u8 = 3;
 pub(crate) const MALFORMED: u8 = 4;
 const IO: u8 = 5;
@@ -100,7 +100,7 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if error.is::<inception_autograd::ExecError>() {
         return Some(LIMIT);
     }
-    if error.is::<NnError>() || error.is::<PoolError>() {
+    if error.is::<NnError>() || error.is::<PoolError>() || error.is::<KernelError>() {
         return Some(USAGE);
     }
     error.is::<std::io::Error>().then_some(IO)
@@ -126,12 +126,13 @@ pub(crate) fn one_line(error: &clap::Error) -> String {
         .next()
         .unwrap_or(said);
     let said = said.strip_prefix("error: ").unwrap_or(said);
-    let lines: Vec<&str> = said
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty())
-        .collect();
-    format!("{}; see --help", lines.join(" "))
+    let mut line = String::new();
+    for part in said.lines().map(str::trim).filter(|l| !l.is_empty()) {
+        let joint = if part.starts_with("tip:") { "; " } else { " " };
+        line.push_str(if line.is_empty() { "" } else { joint });
+        line.push_str(part);
+    }
+    format!("{line}; see --help")
 }
 
 /// Makes a panic one line; [`crate::run`] turns it into status 1.

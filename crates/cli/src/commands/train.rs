@@ -64,6 +64,10 @@ fn begin(args: &TrainArgs) -> Result<Trainer> {
     args.apply(&mut config);
     config.validate()?;
     let datasets = Datasets::open(&config)?;
+    if args.batch_size.is_none() {
+        // A recipe's batch may be more than a small data set has.
+        config.batch_size = config.batch_size.min(datasets.train.len().max(1));
+    }
     let Some(folder) = &args.out else {
         let folder = create_run_dir(Path::new(RUNS), &run_name(&config)?)?;
         let trainer = Trainer::new(config, &folder, datasets);

@@ -2,7 +2,7 @@
 
 use super::profile::{Profile, Recorder};
 use anyhow::Result;
-use inception_autograd::{Executor, Passes, Plan, RunKey, Var};
+use inception_autograd::{Executor, Passes, RunKey};
 use inception_nn::{EvalProgram, Model, Parameters, TrainConfig, TrainProgram};
 use inception_tensor::{Element, Pool, Stream};
 use inception_train::{Optimizer, OptimizerConfig, OptimizerKind, Trained, Update};
@@ -32,27 +32,36 @@ pub(super) struct Measured {
 
 impl<T: Element> Work<'_, T> {
     /// Measures inference.
-    pub(super) fn infer(mut self, passes: Passes) -> Result<Measured> {
+    pub(super) fn infer(self, passes: Passes) -> Result<Measured> {
         let program = EvalProgram::record(self.model, self.batch_size, passes)?;
-        let mut executor = self.executor(program.compile::<T>(), program.images)?;
+        let mut executor = Executor::new(Arc::new(program.compile::<T>()), &self.pool)?;
         executor.prepare(&self.parameters);
-        self.repeat(executor, |_, _| {})
+        let images = self.noise(executor.input_mut(program.images).len());
+        let before = |executor: &mut Executor<T>| {
+            executor.input_mut(program.images).copy_from_slice(&images);
+        };
+        self.repeat(executor, before, |_, _| {})
     }
 
     /// Measures training steps: forward, backward, update.
-    pub(super) fn train(mut self, passes: Passes) -> Result<Measured> {
+    pub(super) fn train(self, passes: Passes) -> Result<Measured> {
         let config = TrainConfig {
             batch_size: self.batch_size,
             passes,
             ..TrainConfig::default()
         };
         let program = TrainProgram::record(self.model, &config)?;
-        let mut executor = self.executor(program.compile::<T>(), program.images)?;
+        let mut executor = Executor::new(Arc::new(program.compile::<T>()), &self.pool)?;
+        executor.prepare(&self.parameters);
+        let images = self.noise(executor.input_mut(program.images).len());
         let mut stream = Stream::new(&[self.seed, 1]);
         let classes = self.model.options().classes as u64;
-        let labels = executor.labels_mut(program.labels);
-        labels.fill_with(|| stream.below(classes) as u32);
-        executor.prepare(&self.parameters);
+        let labels = (0..self.batch_size).map(|_| stream.below(classes) as u32);
+        let labels: Vec<u32> = labels.collect();
+        let before = |executor: &mut Executor<T>| {
+            executor.input_mut(program.images).copy_from_slice(&images);
+            executor.labels_mut(program.labels).copy_from_slice(&labels);
+        };
         let mut optimizer = self.optimizer(&program);
         // So small a rate leaves even noise for labels without effect.
         let update = Update {
@@ -60,7 +69,7 @@ impl<T: Element> Work<'_, T> {
             scale: 1.0,
         };
         let pool = self.pool.clone();
-        self.repeat(executor, move |executor, parameters| {
+        self.repeat(executor, before, |executor, parameters| {
             for found in program.graph.updates() {
                 let value = executor.output(found.value).dense();
                 parameters.get_mut(found.param).copy_from_slice(value);
@@ -95,19 +104,18 @@ impl<T: Element> Work<'_, T> {
         Optimizer::new(config, trained.collect())
     }
 
-    /// An executor whose images are noise.
-    fn executor(&mut self, plan: Plan, images: Var) -> Result<Executor<T>> {
-        let mut executor = Executor::new(Arc::new(plan), &self.pool)?;
+    /// Numbers for images.
+    fn noise(&self, len: usize) -> Vec<T> {
         let mut stream = Stream::new(&[self.seed, 0]);
-        executor
-            .input_mut(images)
-            .fill_with(|| T::of(stream.normal()));
-        Ok(executor)
+        (0..len).map(|_| T::of(stream.normal())).collect()
     }
 
+    /// Runs the plan; `before` writes its inputs, whose memory a run may use again, and is
+    /// not measured.
     fn repeat(
         mut self,
         mut executor: Executor<T>,
+        before: impl Fn(&mut Executor<T>),
         mut after: impl FnMut(&mut Executor<T>, &mut Parameters<T>),
     ) -> Result<Measured> {
         let macs = executor.plan().steps().map(|(_, _, macs)| macs).sum();
@@ -118,6 +126,7 @@ impl<T: Element> Work<'_, T> {
                 seed: self.seed,
                 step: rep as u64,
             };
+            before(&mut executor);
             let start = Instant::now();
             executor.run(&self.parameters, key);
             after(&mut executor, &mut self.parameters);
@@ -131,6 +140,7 @@ impl<T: Element> Work<'_, T> {
                 seed: self.seed,
                 step: rep as u64,
             };
+            before(&mut executor);
             executor.run_timed(&self.parameters, key, |step| recorder.add(step));
             after(&mut executor, &mut self.parameters);
         }

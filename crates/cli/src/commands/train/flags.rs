@@ -85,7 +85,7 @@ pub(crate) struct TrainArgs {
     steps: Option<u64>,
     /// Images in a batch
     #[arg(long, value_name = "N", help_heading = "Training")]
-    batch_size: Option<usize>,
+    pub(super) batch_size: Option<usize>,
     /// Batches whose gradients one update takes the mean of
     #[arg(long, value_name = "N", help_heading = "Training")]
     accumulate: Option<u64>,

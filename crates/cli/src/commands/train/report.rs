@@ -64,10 +64,10 @@ fn show(report: &Report, data_dir: Option<&std::path::Path>) -> String {
     let mut rows = Vec::new();
     if let Some(best) = &report.best {
         let text = format!(
-            "{} top-1, {} top-5 on the validation set, after epoch {}",
+            "{} top-1, {} top-5 on the validation set, after step {}",
             numbers::percent(best.top1),
             numbers::percent(best.top5),
-            best.epoch
+            numbers::grouped(best.step)
         );
         rows.push(("accuracy", text));
     }

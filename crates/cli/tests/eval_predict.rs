@@ -1,0 +1,219 @@
+//! `inception eval` and `inception predict`.
+
+mod common;
+
+use common::{Place, fields, jpeg, text};
+use serde_json::Value;
+use std::fs;
+
+#[test]
+fn evaluation_has_the_promised_fields() {
+    let place = Place::new();
+    place.weights();
+    let found = place.json("eval --weights w.safetensors --weights w.safetensors --data shapes");
+    for field in [
+        "top1",
+        "top5",
+        "loss",
+        "images",
+        "crops",
+        "models",
+        "per_class",
+    ] {
+        assert!(!found[field].is_null(), "{field}");
+    }
+    assert_eq!((&found["models"], &found["crops"]), (&2.into(), &1.into()));
+    let classes = found["per_class"].as_array().unwrap();
+    assert_eq!(classes.len(), 10);
+    assert_eq!(
+        fields(&classes[0]),
+        ["class", "images", "index", "precision", "top1", "top5"]
+    );
+    let images: u64 = classes.iter().map(|c| c["images"].as_u64().unwrap()).sum();
+    assert_eq!(images, 2000);
+}
+
+#[test]
+fn evaluation_of_class_folders_shows_a_table() {
+    let place = Place::new();
+    place.photos(4);
+    place.run(&format!("{} --steps 1 --out run", common::TRAIN));
+    let said = place.run("eval --weights run/best.safetensors --data photos --split val");
+    assert!(said.starts_with("class  images"), "{said}");
+    assert!(said.contains("images  4 (val)"), "{said}");
+}
+
+#[test]
+fn evaluation_refuses_what_it_cannot_do() {
+    let place = Place::new();
+    place.weights();
+    place.photos(2);
+    let eval = "eval --weights w.safetensors";
+    for (words, code, expected) in [
+        (
+            "--data shapes --crops 10",
+            2,
+            "--crops 10: only 1 crop is supported yet",
+        ),
+        ("", 2, "give --data SPEC: shapes"),
+        (
+            "--data photos",
+            2,
+            "the weights know 10 classes, the data have 2",
+        ),
+        ("--data nowhere", 2, "nowhere: there is no such path"),
+        (
+            "--data shapes --batch-size 0",
+            2,
+            "a batch has at least 1 item, found 0",
+        ),
+        (
+            "--data shapes --threads 0",
+            2,
+            "a pool has 1 to 1024 threads, found 0",
+        ),
+        (
+            "--data shapes --split no",
+            2,
+            "invalid value 'no' for '--split <SPLIT>'",
+        ),
+        (
+            "--data shapes --model alexnet",
+            2,
+            "w.safetensors holds weights of inception-small",
+        ),
+    ] {
+        let message = place.fail(code, &format!("{eval} {words}"));
+        assert!(message.starts_with(expected), "{words}: {message}");
+    }
+    let message = place.fail(5, "eval --weights none.safetensors --data shapes");
+    assert!(message.starts_with("none.safetensors: "), "{message}");
+}
+
+#[test]
+fn damaged_and_foreign_weights_are_told_apart() {
+    let place = Place::new();
+    let path = place.weights();
+    let good = fs::read(&path).unwrap();
+    let mut bad = good.clone();
+    *bad.last_mut().unwrap() ^= 1;
+    place.write("bad.safetensors", bad);
+    place.write("short.safetensors", &good[..good.len() / 2]);
+    place.write("image.jpg", jpeg(32, 32, 0));
+    for file in ["bad.safetensors", "short.safetensors", "image.jpg"] {
+        let message = place.fail(4, &format!("predict --weights {file} image.jpg"));
+        assert!(message.starts_with(&format!("{file}: ")), "{message}");
+    }
+    place.write("foreign.safetensors", foreign(&path));
+    let message = place.fail(2, "predict --weights foreign.safetensors image.jpg");
+    assert!(message.contains("name it with --model"), "{message}");
+    let foreign = "predict --weights foreign.safetensors --model inception-small --input 3,32,32";
+    place.run(&format!("{foreign} image.jpg"));
+    let message = place.fail(
+        4,
+        &format!("{foreign} image.jpg").replace("inception-small", "simple-inception"),
+    );
+    assert!(
+        message.contains("not the weights of simple-inception: "),
+        "{message}"
+    );
+}
+
+/// The tensors of a file without what the file says about itself.
+fn foreign(path: &std::path::Path) -> Vec<u8> {
+    let limits = inception_store::Limits::default();
+    let archive = inception_store::read_file(path, &limits).unwrap();
+    let mut builder = inception_store::ArchiveBuilder::new();
+    let names: Vec<String> = archive.names().map(str::to_owned).collect();
+    for name in &names {
+        let shape = archive.tensor(name).unwrap().shape.to_vec();
+        builder
+            .f32(name.as_str(), &shape, archive.to_f32(name).unwrap())
+            .unwrap();
+    }
+    builder.build().unwrap()
+}
+
+#[test]
+fn each_image_of_a_folder_gets_a_line() {
+    let place = Place::new();
+    place.weights();
+    for i in 0..8 {
+        place.write(&format!("images/{i}.jpg"), jpeg(20 + 13 * i, 50, 30 * i));
+    }
+    place.write("images/notes.txt", "no image");
+    let said = place.run("predict --weights w.safetensors --json --logits --top 3 images");
+    let lines: Vec<Value> = said
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 8);
+    for (i, line) in lines.iter().enumerate() {
+        assert_eq!(line["image"], format!("images/{i}.jpg"));
+        assert_eq!(fields(line), ["image", "logits", "top"]);
+        assert_eq!(fields(&line["top"][0]), ["class", "index", "prob"]);
+        assert_eq!(line["logits"].as_array().unwrap().len(), 10);
+        let probs: Vec<f64> = (0..3)
+            .map(|k| line["top"][k]["prob"].as_f64().unwrap())
+            .collect();
+        assert!(probs.is_sorted_by(|a, b| a >= b));
+    }
+    // Alone or in a batch, on one thread or two: the same numbers.
+    let alone =
+        place.json("predict --weights w.safetensors --logits --top 3 --threads 1 images/5.jpg");
+    assert_eq!(alone, lines[5]);
+    let plain = place.run("predict --weights w.safetensors images/0.jpg");
+    assert!(
+        plain.starts_with("images/0.jpg  ") && plain.contains(" %, "),
+        "{plain}"
+    );
+}
+
+#[test]
+fn images_that_cannot_be_read_are_named_and_the_others_answered() {
+    let place = Place::new();
+    place.weights();
+    place.write("good.jpg", jpeg(40, 40, 99));
+    place.write("page.jpg", "<!DOCTYPE html>");
+    let words = "predict --weights w.safetensors --json page.jpg good.jpg none.jpg";
+    let output = place.command(words).output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    let said = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(said.lines().count(), 1);
+    assert!(said.contains("good.jpg"), "{said}");
+    let errors = text(&output);
+    assert!(
+        errors.contains("error: page.jpg: not a JPEG, PNG or WebP (first bytes 3c 21"),
+        "{errors}"
+    );
+    assert!(errors.contains("error: none.jpg: "), "{errors}");
+    place.fail(5, "predict --weights w.safetensors none.jpg");
+}
+
+#[test]
+fn an_image_is_taken_as_it_is_only_at_the_size_of_the_input() {
+    let place = Place::new();
+    place.weights();
+    place.write("exact.jpg", jpeg(32, 32, 9));
+    place.write("other.jpg", jpeg(33, 32, 9));
+    let predict = "predict --weights w.safetensors --logits";
+    let whole = place.json(&format!("{predict} exact.jpg"));
+    assert_eq!(
+        whole,
+        place.json(&format!("{predict} --no-resize exact.jpg"))
+    );
+    let other = place.json(&format!(
+        "{predict} --mean 0.1,0.1,0.1 --std 0.3,0.3,0.3 exact.jpg"
+    ));
+    assert_ne!(whole["logits"], other["logits"]);
+    let message = place.fail(2, &format!("{predict} --no-resize other.jpg"));
+    assert!(
+        message.contains("33×32 pixels, 32×32 are needed"),
+        "{message}"
+    );
+    let message = place.fail(2, &format!("{predict} --mean 0.1 exact.jpg"));
+    assert!(
+        message.contains("3 means and deviations, found 1 and 3"),
+        "{message}"
+    );
+}

@@ -1,0 +1,159 @@
+//! What people read.
+
+mod common;
+
+use common::{Place, text};
+
+#[test]
+fn the_list_of_models() {
+    insta::assert_snapshot!(Place::new().run("models"), @r#"
+    model                  input      classes    params     aux     FLOPs  about
+    simple-inception       3×32×32         10    3.90 M       –  610.53 M  one Inception module without activations, as it is taught
+    inception-small        1×28×28         10  346.19 k       –   50.51 M  three Inception modules with batch norm, for 28 to 32 pixels
+    googlenet              3×224×224     1000    7.00 M  6.38 M    3.17 G  GoogLeNet as published: local response norm, 5×5 branch
+    googlenet-bn           3×224×224     1000    7.01 M  6.38 M    3.17 G  GoogLeNet as published, with batch norm
+    googlenet-torchvision  3×224×224     1000    6.62 M  6.38 M    3.00 G  GoogLeNet as torchvision has it: batch norm, 3×3 in the third branch
+    alexnet                3×224×224     1000   61.10 M       –    1.43 G  AlexNet as torchvision has it, to compare with
+    vgg16                  3×224×224     1000  138.36 M       –   30.94 G  VGG-16, to compare with
+    "#);
+}
+
+#[test]
+fn the_summary_of_a_model() {
+    let said = Place::new().run("summary --model inception-small --train --batch-size 64");
+    insta::assert_snapshot!(said, @r#"
+    module       output         params       MACs
+    conv1        64×32×28×28       352    225 792
+    maxpool1     64×32×14×14         0          0
+    conv2        64×64×14×14    18 560  3 612 672
+    inception3a  64×160×14×14   38 816  7 526 400
+    maxpool2     64×160×7×7          0          0
+    inception4a  64×256×7×7    115 360  5 619 712
+    inception4b  64×352×7×7    169 568  8 266 496
+    avgpool      64×352×1×1          0          0
+    dropout      64×352×1×1          0          0
+    fc           64×10×1×1       3 530      3 520
+
+    model                    inception-small, input 1×28×28
+    parameters               346 186
+    multiply-adds an image   25.25 M
+    FLOPs an image           50.51 M
+    memory for               a training step, batch of 64
+      activations, all kept  111.6 MiB
+      planned arena          78.0 MiB
+      parameters             1.3 MiB
+      momentum               1.3 MiB
+      resident in all        80.6 MiB
+    "#);
+}
+
+#[test]
+fn the_help() {
+    insta::assert_snapshot!(Place::new().run("--help"), @r#"
+    Train, evaluate and use Inception classifiers on CPUs.
+
+    Without anything else, `inception train` trains a small network on drawn shapes: nothing to
+    download, about a minute on two cores.
+
+    Usage: inception <COMMAND>
+
+    Commands:
+      train        Train or fine-tune a model
+      eval         Measure top-1, top-5, loss and per-class figures of weights
+      predict      Classify images
+      summary      Show layers, shapes, parameters, FLOPs and memory of a model
+      bench        Measure the speed of inference or training of a model on this machine
+      models       List the models: name, input, parameters, FLOPs, source
+      data         Describe and verify data sets
+      doctor       Show CPU features, kernels and threads, and check gradients on this machine
+      completions  Print a shell's completion script
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Exit status: 0 done; 2 usage; 3 a limit; 4 malformed input; 5 input and output; 6 numeric failure;
+    130, 143 stopped by a signal after saving; 1 anything else.
+    "#);
+}
+
+#[test]
+fn without_a_command_the_help_is_an_error() {
+    let place = Place::new();
+    for words in ["", "data"] {
+        let output = place.command(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            text(&output).contains("Usage: inception"),
+            "{}",
+            text(&output)
+        );
+    }
+    let message = place.fail(2, "trian");
+    assert_eq!(
+        message,
+        "unrecognized subcommand 'trian'; tip: a similar subcommand exists: 'train'; see --help"
+    );
+}
+
+#[test]
+fn every_command_has_a_help_and_the_model_list_is_an_object() {
+    let place = Place::new();
+    for command in [
+        "train",
+        "eval",
+        "predict",
+        "summary",
+        "bench",
+        "models",
+        "data",
+        "data info",
+        "data check",
+        "data baseline",
+        "doctor",
+        "completions",
+    ] {
+        let said = place.run(&format!("{command} --help"));
+        assert!(said.contains("Usage: inception"), "{command}");
+    }
+    let models = &place.json("models")["models"];
+    assert_eq!(
+        common::fields(&models[0]),
+        [
+            "about",
+            "classes",
+            "flops",
+            "input",
+            "macs",
+            "name",
+            "params",
+            "params_aux",
+            "source"
+        ]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_an_error_and_a_closed_pipe_is_none() {
+    let place = Place::new();
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_inception"))
+        .arg("models")
+        .stdout(full)
+        .stderr(std::process::Stdio::null())
+        .status();
+    assert_eq!(status.unwrap().code(), Some(5));
+    let script = "{ \"$0\" summary --model vgg16 --layers; echo $? >&2; } | head -n 1";
+    let shell = std::process::Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_inception")])
+        .output()
+        .unwrap();
+    assert_eq!(text(&shell), "0\n");
+}
