@@ -27,6 +27,17 @@ pub(crate) struct Args {
     harness: Vec<String>,
 }
 
+impl Args {
+    /// The same with what stands behind `--` where it belongs: a `--` behind another word is
+    /// a word to the parser.
+    fn split(&self) -> Self {
+        let mut words = self.cargo.iter().cloned();
+        let cargo = words.by_ref().take_while(|word| word != "--").collect();
+        let harness = words.chain(self.harness.iter().cloned()).collect();
+        Self { cargo, harness }
+    }
+}
+
 /// A test program that cargo has built.
 #[derive(Debug, PartialEq, Eq)]
 struct Program {
@@ -45,6 +56,7 @@ struct Row {
 
 /// Builds and runs the tests of the workspace at `root`.
 pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
+    let args = &args.split();
     let mut programs = build(root, args)?;
     let members = members(root)?;
     let place = |program: &Program| members.iter().position(|m| is_of(root, m, program));
@@ -61,15 +73,17 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
         let row = observe(format!("{name} {}", program.target), &mut command, args)?;
         rows.push(row);
     }
-    let mut docs = cargo(root);
-    docs.args(selection(args))
-        .args(["--quiet", "--doc", "--"])
-        .args(&args.harness);
-    rows.push(observe(
-        "examples in documentation".to_owned(),
-        &mut docs,
-        args,
-    )?);
+    // Only libraries have examples that are tested.
+    if programs
+        .iter()
+        .any(|program| program.target.starts_with("lib "))
+    {
+        let mut docs = cargo(root);
+        docs.args(selection(args)).args(["--quiet", "--doc", "--"]);
+        docs.args(&args.harness);
+        let name = "examples in documentation".to_owned();
+        rows.push(observe(name, &mut docs, args)?);
+    }
     sum_up(&rows)
 }
 
@@ -222,6 +236,27 @@ mod tests {
         assert!(selection(&args(&[])).contains(&"--workspace".to_owned()));
         let one = selection(&args(&["-p", "inception-ops"]));
         assert_eq!(one, ["test", "--locked", "-p", "inception-ops"]);
+    }
+
+    #[test]
+    fn words_behind_two_dashes_go_to_the_test_programs() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let split = |words: &[&str]| {
+            let line = <Line as clap::Parser>::try_parse_from([&["test"], words].concat());
+            let args = line.map(|line| line.args.split()).unwrap();
+            [args.cargo.join(" "), args.harness.join(" ")]
+        };
+        assert_eq!(split(&[]), ["", ""]);
+        assert_eq!(split(&["-p", "a"]), ["-p a", ""]);
+        assert_eq!(split(&["--", "--exact", "b"]), ["", "--exact b"]);
+        assert_eq!(
+            split(&["-p", "a", "--", "b", "--exact"]),
+            ["-p a", "b --exact"]
+        );
     }
 
     #[test]
