@@ -4,6 +4,7 @@
 use inception_benches::claims::Claims;
 use inception_benches::cost::Cost;
 use inception_benches::report::Report;
+use inception_benches::timing::{FormTime, Times};
 use std::path::Path;
 
 fn total(claims: &Claims, of: fn(&inception_benches::claims::ModuleForms) -> Cost) -> Cost {
@@ -105,4 +106,41 @@ fn the_readme_lists_every_model_and_no_other() {
         .map(|info| info.name)
         .collect();
     assert_eq!(listed, known);
+}
+
+#[test]
+fn measured_times_are_shown_beside_what_the_counts_would_say() {
+    let form = |form: &str, macs, median_ms| FormTime {
+        form: form.to_owned(),
+        macs,
+        median_ms,
+        min_ms: median_ms,
+    };
+    let report = Report {
+        counts: Claims::count().unwrap(),
+        times: Some(Times {
+            processor: "a processor".to_owned(),
+            module: "3a".to_owned(),
+            input: [28, 28, 192],
+            batch_size: 2,
+            threads: 1,
+            reps: 3,
+            forms: vec![
+                form("first", 1_000_000, 4.0),
+                form("second", 3_000_000, 6.0),
+            ],
+        }),
+    };
+    let text = report.to_string();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("## Measured time"))
+        .filter(|line| line.starts_with("| "))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    // 2 images · 3 M multiply-adds · 2 operations in 6 ms.
+    assert_eq!(
+        rows[2],
+        ["", "second", "6.00", "6.00", "2.0", "1.50×", "3.00×", ""]
+    );
 }
