@@ -257,8 +257,8 @@ fn a_run_that_is_stopped_and_resumed_is_the_run_left_alone() {
     let train = format!("{TRAIN} --epochs 12 --augment basic");
     place.run(&format!("{train} --out alone"));
     let mut code = 0;
-    let mut resumed = 0;
-    for (name, expected) in [("-TERM", 143), ("-INT", 130)] {
+    let signals = [("-TERM", 143), ("-INT", 130)];
+    for (resumed, (name, expected)) in signals.into_iter().enumerate() {
         let words = match resumed {
             0 => format!("{train} --out stopped"),
             _ => "train --resume stopped --quiet".to_owned(),
@@ -270,7 +270,6 @@ fn a_run_that_is_stopped_and_resumed_is_the_run_left_alone() {
         code = output.status.code().unwrap();
         // A run that was faster than the signal has nothing left to stop.
         assert!(code == expected || code == 0, "{code}: {}", text(&output));
-        resumed += 1;
     }
     if code != 0 {
         place.run("train --resume stopped --threads 1 --quiet");

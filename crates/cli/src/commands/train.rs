@@ -35,7 +35,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<Outcome> {
         trainer.config().model,
         crate::output::printable(&trainer.config().data)
     ));
-    let mut progress = Progress::new(talk, trainer.folder());
+    let mut progress = Progress::new(talk);
     let ended = trainer.run(&mut progress, &stop.flag);
     progress.end();
     match ended? {

@@ -24,7 +24,7 @@ pub(super) fn conclude(
             names.join(", ")
         )));
     };
-    let common = |p: &&&str| archive.len() > 0 && archive.names().all(|n| n.starts_with(**p));
+    let common = |p: &&&str| !archive.is_empty() && archive.names().all(|n| n.starts_with(**p));
     let prefix = PREFIXES.iter().find(common).copied().unwrap_or_default();
     let mut model = Model::build(name, &options.model_options)?;
     if options.model_options.classes.is_none()

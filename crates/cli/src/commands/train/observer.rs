@@ -5,7 +5,6 @@ use crate::output::{Talk, is_watched};
 use crate::progress;
 use inception_train::{Event, Observer, Started, StepMetrics, ValMetrics};
 use indicatif::ProgressBar;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How often a line tells where the run is, where there is no bar.
@@ -16,7 +15,6 @@ const SMOOTH: f64 = 0.9;
 /// A bar on a terminal, plain lines elsewhere.
 pub(super) struct Progress {
     talk: Talk,
-    folder: PathBuf,
     bar: ProgressBar,
     steps: u64,
     told: Instant,
@@ -50,10 +48,9 @@ impl Recent {
 }
 
 impl Progress {
-    pub(super) fn new(talk: Talk, folder: &Path) -> Self {
+    pub(super) fn new(talk: Talk) -> Self {
         Self {
             talk,
-            folder: folder.to_owned(),
             bar: ProgressBar::hidden(),
             steps: 0,
             told: Instant::now(),
@@ -150,11 +147,8 @@ impl Observer for Progress {
                 self.warn(&format!("{origin} was left out: {reason}"));
             }
             Event::Warning(text) => self.warn(text),
-            Event::Finished { .. } => {
-                if self.warned_images > 0 {
-                    let (n, folder) = (self.warned_images, self.folder.display());
-                    self.warn(&format!("{folder}: {n} images were left out"));
-                }
+            Event::Finished { .. } if self.warned_images > 0 => {
+                self.warn(&format!("{} images were left out", self.warned_images));
             }
             _ => {}
         }
