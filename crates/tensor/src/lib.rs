@@ -2,13 +2,17 @@
 //! numeric kernels stand on.
 //!
 //! This crate knows no operator: a feature map is a [`View`] of `[n, h, w, c]`, and
-//! everything a kernel needs beyond that (a matrix product, a fixed split of rows over
-//! threads, scratch memory) is here, for `f32` and `f64` alike.
+//! everything a kernel needs beyond that (products, a fixed split of rows over threads,
+//! scratch memory) is here, for `f32` and `f64` alike.
 //!
 //! Two rules make results reproducible bit for bit. Work is cut into tiles whose size
 //! depends on shapes alone, never on the number of threads, and every sum is taken in an
 //! order that depends on shapes alone. Random numbers come from a key and a counter
 //! ([`Stream`]), never from a thread.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod arena;
 mod element;
