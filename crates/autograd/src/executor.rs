@@ -49,14 +49,42 @@ impl<T: Element> Executor<T> {
     /// # Panics
     /// When the plan was made for another element type.
     pub fn new(plan: Arc<Plan>, pool: &Pool) -> Result<Self, ExecError> {
+        let mut executor = Self::without_memory(plan, pool);
+        executor.give_memory(Arena::default())?;
+        Ok(executor)
+    }
+
+    /// An executor that has to be [given](Self::give_memory) memory before it is used.
+    ///
+    /// # Panics
+    /// When the plan was made for another element type.
+    pub fn without_memory(plan: Arc<Plan>, pool: &Pool) -> Self {
         assert_eq!(plan.element_bytes, size_of::<T>(), "a plan for {}", T::NAME);
-        Ok(Self {
-            arena: Arena::new(plan.arena_bytes)?,
+        Self {
+            arena: Arena::default(),
             plan,
             pool: pool.clone(),
             prepared: false,
             element: std::marker::PhantomData,
-        })
+        }
+    }
+
+    /// Takes over memory, which grows where the plan needs more: executors that never run at
+    /// once can hand one block on. What depends on parameters has to be prepared again.
+    ///
+    /// # Errors
+    /// When more is needed and not to be had.
+    pub fn give_memory(&mut self, mut arena: Arena) -> Result<(), ExecError> {
+        self.prepared = false;
+        arena.grow(self.plan.arena_bytes)?;
+        self.arena = arena;
+        Ok(())
+    }
+
+    /// Gives the memory away; the executor cannot be used until it is given some again.
+    pub fn take_memory(&mut self) -> Arena {
+        self.prepared = false;
+        std::mem::take(&mut self.arena)
     }
 
     /// The plan.

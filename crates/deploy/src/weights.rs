@@ -122,8 +122,9 @@ impl Weights {
         for (key, value) in meta.to_map() {
             builder.metadata(key, value)?;
         }
-        for tensor in self.parameters.state_dict() {
-            builder.f32(tensor.name, &tensor.shape, tensor.data)?;
+        for entry in self.parameters.state_entries() {
+            let write = move |out: &mut [f32]| entry.write(out);
+            builder.f32_with(entry.name(), &entry.shape(), entry.len(), write)?;
         }
         write_atomic(&RealFs, path, &builder.seal()?)?;
         Ok(())

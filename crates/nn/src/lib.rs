@@ -38,7 +38,7 @@ pub use pattern::Pattern;
 pub use program::{AuxLoss, EvalProgram, ParamGrad, TrainConfig, TrainProgram};
 pub use registry::{ModelInfo, find, registry};
 pub use spec::{ParamSpec, Role, Specs};
-pub use state_dict::{LoadMode, LoadReport, StateTensor};
+pub use state_dict::{LoadMode, LoadReport, StateEntry, StateTensor};
 pub use summary::{LayerRow, ModuleRow, Summary, SummaryConfig};
 
 #[cfg(doctest)]

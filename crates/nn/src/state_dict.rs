@@ -1,6 +1,6 @@
 //! Parameters under PyTorch's names, shapes and order.
 
-use crate::{Mismatch, NnError, Parameters, StateDictDifference};
+use crate::{Mismatch, NnError, ParamSpec, Parameters, StateDictDifference};
 use inception_autograd::ParamId;
 use inception_tensor::Element;
 use std::collections::HashSet;
@@ -14,6 +14,43 @@ pub struct StateTensor<T> {
     pub shape: Vec<usize>,
     /// Its numbers, in PyTorch's order.
     pub data: Vec<T>,
+}
+
+/// A tensor of a state dict that is brought into PyTorch's order when it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct StateEntry<'a, T> {
+    spec: &'a ParamSpec,
+    memory: &'a [T],
+}
+
+impl<T: Element> StateEntry<'_, T> {
+    /// Its key.
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// Its shape, as PyTorch writes it.
+    pub fn shape(&self) -> Vec<usize> {
+        self.spec.torch_shape()
+    }
+
+    /// How many numbers it has.
+    pub fn len(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.memory.is_empty()
+    }
+
+    /// Writes its numbers in PyTorch's order.
+    ///
+    /// # Panics
+    /// When `out` has not [`StateEntry::len`] numbers.
+    pub fn write(&self, out: &mut [T]) {
+        self.spec.layout.write(self.spec.shape, self.memory, out);
+    }
 }
 
 /// What a state dict must have.
@@ -47,15 +84,22 @@ impl<T: Element> Parameters<T> {
     /// `num_batches_tracked` is left out: PyTorch reads it only where a normalisation has no
     /// momentum, and a strict load accepts its absence.
     pub fn state_dict(&self) -> impl Iterator<Item = StateTensor<T>> + '_ {
-        self.specs.iter().map(|(id, spec)| {
-            let memory = self.get(id);
-            let mut data = vec![T::zero(); memory.len()];
-            spec.layout.write(spec.shape, memory, &mut data);
+        self.state_entries().map(|entry| {
+            let mut data = vec![T::zero(); entry.len()];
+            entry.write(&mut data);
             StateTensor {
-                name: spec.name.clone(),
-                shape: spec.torch_shape(),
+                name: entry.name().to_owned(),
+                shape: entry.shape(),
                 data,
             }
+        })
+    }
+
+    /// The tensors of [`state_dict`](Self::state_dict), each still in memory's layout.
+    pub fn state_entries(&self) -> impl Iterator<Item = StateEntry<'_, T>> + '_ {
+        self.specs.iter().map(|(id, spec)| StateEntry {
+            spec,
+            memory: self.get(id),
         })
     }
 

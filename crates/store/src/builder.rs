@@ -6,10 +6,17 @@ use crate::{Dtype, Limits, StoreError, seal};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
+use std::fmt;
+use std::sync::Arc;
+
+/// Writes a tensor's elements when it is their turn.
+type Write<'a> = Arc<dyn Fn(&mut [f32]) + Send + Sync + 'a>;
 
 /// The elements of one tensor.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Data<'a> {
+    /// So many numbers, written by a function.
+    Written(usize, Write<'a>),
     F32(Cow<'a, [f32]>),
     F64(Cow<'a, [f64]>),
     U64(Cow<'a, [u64]>),
@@ -19,6 +26,7 @@ enum Data<'a> {
 impl Data<'_> {
     fn byte_len(&self) -> usize {
         match self {
+            Self::Written(len, _) => len * size_of::<f32>(),
             Self::F32(data) => size_of_val::<[f32]>(data),
             Self::F64(data) => size_of_val::<[f64]>(data),
             Self::U64(data) => size_of_val::<[u64]>(data),
@@ -28,11 +36,22 @@ impl Data<'_> {
 
     fn append_to(&self, out: &mut Vec<u8>) {
         match self {
+            Self::Written(len, write) => {
+                let mut data = vec![0.0; *len];
+                write(&mut data);
+                append(out, &data, f32::to_le_bytes);
+            }
             Self::F32(data) => append(out, data, f32::to_le_bytes),
             Self::F64(data) => append(out, data, f64::to_le_bytes),
             Self::U64(data) => append(out, data, u64::to_le_bytes),
             Self::Bytes(data) => out.extend_from_slice(data),
         }
+    }
+}
+
+impl fmt::Debug for Data<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.byte_len())
     }
 }
 
@@ -119,6 +138,22 @@ impl<'a> ArchiveBuilder<'a> {
         data: impl Into<Cow<'a, [f32]>>,
     ) -> Result<&mut Self, StoreError> {
         self.add(name.into(), Dtype::F32, shape, Data::F32(data.into()))
+    }
+
+    /// Adds a tensor of F32 whose `len` numbers `write` fills in while the file is laid out,
+    /// so that no more than one of them is held twice.
+    ///
+    /// # Errors
+    /// As [`raw`](Self::raw).
+    pub fn f32_with(
+        &mut self,
+        name: impl Into<String>,
+        shape: &[usize],
+        len: usize,
+        write: impl Fn(&mut [f32]) + Send + Sync + 'a,
+    ) -> Result<&mut Self, StoreError> {
+        let data = Data::Written(len, Arc::new(write));
+        self.add(name.into(), Dtype::F32, shape, data)
     }
 
     /// Adds a tensor of F64.

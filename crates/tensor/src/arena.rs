@@ -37,6 +37,7 @@ impl Region {
 /// Memory that is allocated once and cut up by offsets that a plan has computed.
 ///
 /// Every region starts on a cache line, so any vector load is aligned.
+#[derive(Default)]
 pub struct Arena {
     lines: Vec<Line>,
 }
@@ -63,6 +64,19 @@ impl Arena {
             .map_err(|_| ArenaError { bytes })?;
         lines.resize(count, Line::zeroed());
         Ok(Self { lines })
+    }
+
+    /// Makes the arena at least `bytes` large; what was in it is lost when it grows.
+    ///
+    /// # Errors
+    /// When the memory is not to be had; then the arena is empty.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), ArenaError> {
+        if self.bytes() < bytes {
+            // The old block goes first, so that the two never exist side by side.
+            self.lines = Vec::new();
+            *self = Self::new(bytes)?;
+        }
+        Ok(())
     }
 
     /// The size.
@@ -204,6 +218,14 @@ mod tests {
         Arena::new(256)
             .unwrap()
             .open(&[region(0, 65), region(64, 4)]);
+    }
+
+    #[test]
+    fn an_arena_grows_but_never_shrinks() {
+        let mut arena = Arena::default();
+        arena.grow(100).unwrap();
+        arena.grow(64).unwrap();
+        assert_eq!(arena.bytes(), 128);
     }
 
     #[test]

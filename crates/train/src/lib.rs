@@ -30,4 +30,4 @@ pub use observer::{Event, Observer, Silent, Started, StepMetrics, ValMetrics};
 pub use optim::{Finiteness, Optimizer, OptimizerConfig, OptimizerKind, Slot, Trained, Update};
 pub use run_dir::create_run_dir;
 pub use schedule::{Curve, Schedule, Span};
-pub use trainer::{OnDifference, Outcome, ResumeOptions, Trainer};
+pub use trainer::{OnDifference, Outcome, ResumeOptions, Trainer, batches_held};

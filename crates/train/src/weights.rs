@@ -22,8 +22,9 @@ pub(crate) fn write(
     for (key, value) in meta.to_map() {
         builder.metadata(key, value)?;
     }
-    for tensor in params.state_dict() {
-        builder.f32(tensor.name, &tensor.shape, tensor.data)?;
+    for entry in params.state_entries() {
+        let write = move |out: &mut [f32]| entry.write(out);
+        builder.f32_with(entry.name(), &entry.shape(), entry.len(), write)?;
     }
     Ok(write_atomic(fs, path, &builder.seal()?)?)
 }

@@ -8,7 +8,8 @@ use anyhow::Result;
 use clap::Args;
 use inception_autograd::Passes;
 use inception_nn::{Mode, Model, Summary, SummaryConfig};
-use inception_tensor::Shape;
+use inception_tensor::{Pool, Shape};
+use inception_train::batches_held;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -53,6 +54,9 @@ struct Report {
     /// Momentum of SGD: one number for each that is trained.
     #[serde(skip_serializing_if = "Option::is_none")]
     optimizer_bytes: Option<u64>,
+    /// Images that are loaded ahead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loader_bytes: Option<u64>,
     resident_bytes: u64,
     layers: Vec<Layer>,
 }
@@ -115,6 +119,10 @@ fn report(args: &SummaryArgs, model: &Model, summary: &Summary) -> Report {
     let parameter_bytes = 4 * numbers as u64;
     let trained = summary.params + summary.params_aux;
     let optimizer_bytes = args.train.then_some(4 * trained);
+    let image: usize = model.options().input.iter().product();
+    let held = batches_held(Pool::available()) * args.batch_size;
+    let loader_bytes = args.train.then_some((4 * image * held) as u64);
+    let training_bytes = optimizer_bytes.unwrap_or(0) + loader_bytes.unwrap_or(0);
     Report {
         model: summary.model,
         input: model.options().input,
@@ -129,7 +137,8 @@ fn report(args: &SummaryArgs, model: &Model, summary: &Summary) -> Report {
         arena_bytes: summary.arena_bytes,
         parameter_bytes,
         optimizer_bytes,
-        resident_bytes: summary.arena_bytes + parameter_bytes + optimizer_bytes.unwrap_or(0),
+        loader_bytes,
+        resident_bytes: summary.arena_bytes + parameter_bytes + training_bytes,
         layers: summary
             .layers
             .iter()
@@ -217,6 +226,9 @@ fn totals(report: &Report) -> String {
     rows.push(("  parameters", numbers::bytes(report.parameter_bytes)));
     if let Some(bytes) = report.optimizer_bytes {
         rows.push(("  momentum", numbers::bytes(bytes)));
+    }
+    if let Some(bytes) = report.loader_bytes {
+        rows.push(("  images loaded ahead", numbers::bytes(bytes)));
     }
     rows.push(("  resident in all", numbers::bytes(report.resident_bytes)));
     pairs(&rows)

@@ -27,7 +27,7 @@ const FACT: &str = "run.fact.";
 
 impl Identity {
     /// Adds everything to an archive.
-    pub(crate) fn write(&self, builder: &mut ArchiveBuilder<'static>) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, builder: &mut ArchiveBuilder<'_>) -> Result<(), StoreError> {
         builder.metadata(CONFIG, self.config.to_toml())?;
         for (name, value) in &self.facts {
             builder.metadata(format!("{FACT}{name}"), value.clone())?;

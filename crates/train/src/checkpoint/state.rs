@@ -103,7 +103,7 @@ impl State {
     }
 
     /// Adds everything to an archive.
-    pub(crate) fn write(&self, builder: &mut ArchiveBuilder<'static>) -> Result<(), StoreError> {
+    pub(crate) fn write<'a>(&'a self, builder: &mut ArchiveBuilder<'a>) -> Result<(), StoreError> {
         builder.metadata("checkpoint.format", "inception-checkpoint")?;
         builder.metadata(files::VERSION, files::CURRENT.to_string())?;
         for (key, value) in self.counters.clone().named() {
@@ -111,19 +111,17 @@ impl State {
         }
         builder.metadata("checkpoint.updates", self.optimizer.steps().to_string())?;
         for (prefix, params) in [("model", Some(&self.params)), ("ema", self.ema.as_ref())] {
-            for tensor in params.into_iter().flat_map(Parameters::state_dict) {
-                builder.f32(
-                    format!("{prefix}.{}", tensor.name),
-                    &tensor.shape,
-                    tensor.data,
-                )?;
+            for entry in params.into_iter().flat_map(Parameters::state_entries) {
+                let name = format!("{prefix}.{}", entry.name());
+                let write = move |out: &mut [f32]| entry.write(out);
+                builder.f32_with(name, &entry.shape(), entry.len(), write)?;
             }
         }
         for slot in self.optimizer.slots() {
             let spec = spec(&self.params, slot.param);
-            let mut data = vec![0.0; slot.data.len()];
-            spec.layout.write(spec.shape, slot.data, &mut data);
-            builder.f32(slot_name(slot.slot, slot.param), &spec.torch_shape(), data)?;
+            let write = move |out: &mut [f32]| spec.layout.write(spec.shape, slot.data, out);
+            let name = slot_name(slot.slot, slot.param);
+            builder.f32_with(name, &spec.torch_shape(), slot.data.len(), write)?;
         }
         // As bits, because the norm of a step that was left out may be NaN.
         let norms: Vec<u64> = self.norms.iter().map(|n| n.to_bits()).collect();

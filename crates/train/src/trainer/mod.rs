@@ -10,7 +10,7 @@ mod tests;
 mod validate;
 
 pub use run::Outcome;
-pub use setup::{OnDifference, ResumeOptions};
+pub use setup::{OnDifference, ResumeOptions, batches_held};
 
 use crate::checkpoint::{Identity, State};
 use crate::log::Log;

@@ -1,10 +1,10 @@
-//! Plans with their memory, one for each size of batch.
+//! Plans, one for each size of batch, and the memory that they share.
 
 use crate::{TrainConfig, TrainError};
 use inception_autograd::{Executor, Params, RunKey};
 use inception_data::Batch;
 use inception_nn::{EvalProgram, Model, NnError, TrainProgram};
-use inception_tensor::Pool;
+use inception_tensor::{Arena, Pool};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,6 +30,15 @@ pub(super) struct Plans {
     pool: Pool,
     train: BTreeMap<usize, TrainPlan>,
     eval: BTreeMap<usize, EvalPlan>,
+    /// The plan that has the memory, which all of them share.
+    holder: Option<Holder>,
+}
+
+/// A plan by the size of its batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    Train(usize),
+    Eval(usize),
 }
 
 impl Plans {
@@ -47,6 +56,7 @@ impl Plans {
             pool,
             train: BTreeMap::new(),
             eval: BTreeMap::new(),
+            holder: None,
         })
     }
 
@@ -67,9 +77,10 @@ impl Plans {
             let program = TrainProgram::record(&self.model, &settings)
                 .map_err(|e| explain(e, images, "trained on"))?;
             let plan = Arc::new(program.compile::<f32>());
-            let executor = Executor::new(plan, &self.pool)?;
+            let executor = Executor::without_memory(plan, &self.pool);
             self.train.insert(images, TrainPlan { program, executor });
         }
+        self.hand_over(Holder::Train(images))?;
         Ok(self.train.get_mut(&images).expect("it was just made"))
     }
 
@@ -82,7 +93,7 @@ impl Plans {
             let program = EvalProgram::record(&self.model, images, self.eval_passes)
                 .map_err(|e| explain(e, images, "run on"))?;
             let plan = Arc::new(program.compile::<f32>());
-            let executor = Executor::new(plan, &self.pool)?;
+            let executor = Executor::without_memory(plan, &self.pool);
             let plan = EvalPlan {
                 program,
                 executor,
@@ -90,7 +101,34 @@ impl Plans {
             };
             self.eval.insert(images, plan);
         }
+        self.hand_over(Holder::Eval(images))?;
         Ok(self.eval.get_mut(&images).expect("it was just made"))
+    }
+
+    /// Moves the memory to a plan, which begins as if it had never run.
+    fn hand_over(&mut self, to: Holder) -> Result<(), TrainError> {
+        if self.holder == Some(to) {
+            return Ok(());
+        }
+        let memory = match self.holder.take() {
+            None => Arena::default(),
+            Some(from) => self.executor(from).take_memory(),
+        };
+        self.executor(to).give_memory(memory)?;
+        self.holder = Some(to);
+        if let Holder::Eval(images) = to {
+            let plan = self.eval.get_mut(&images).expect("a plan that was made");
+            plan.stale = true;
+        }
+        Ok(())
+    }
+
+    fn executor(&mut self, of: Holder) -> &mut Executor<f32> {
+        let executor = match of {
+            Holder::Train(images) => self.train.get_mut(&images).map(|p| &mut p.executor),
+            Holder::Eval(images) => self.eval.get_mut(&images).map(|p| &mut p.executor),
+        };
+        executor.expect("a plan that was made")
     }
 
     /// Says that plans of inference have to take up new weights.

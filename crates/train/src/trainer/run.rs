@@ -1,5 +1,6 @@
 //! From the first step to the last.
 
+use super::setup::batches_ahead;
 use super::step::{Bad, StepEnd};
 use super::{Trainer, bad_images};
 use crate::{Best, Event, Observer, Order, Started, StepMetrics, TrainError};
@@ -193,7 +194,7 @@ impl Trainer {
                 Order::Sequential => inception_data::Order::Sequential,
             },
             workers: self.workers,
-            prefetch: self.workers + 2,
+            prefetch: batches_ahead(self.workers),
             seed: self.config.seed,
             bad_images: bad_images(self.config.on_bad_image),
             start: self.state.counters.position,

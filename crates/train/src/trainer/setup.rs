@@ -18,6 +18,22 @@ const CONFIG: &str = "config.toml";
 /// Most threads that decode images unless the settings say otherwise.
 const WORKERS: usize = 4;
 
+/// Workers that load data where the settings do not say.
+pub(super) fn default_workers(threads: usize) -> usize {
+    threads.min(WORKERS)
+}
+
+/// Batches that so many workers work ahead.
+pub(super) fn batches_ahead(workers: usize) -> usize {
+    workers + 1
+}
+
+/// The most batches of images that training with `threads` threads and the usual number of
+/// workers holds in memory at once: those ahead, and the one in use.
+pub fn batches_held(threads: usize) -> usize {
+    batches_ahead(default_workers(threads)) + 1
+}
+
 /// What happens when settings or data are not those that a run was begun with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDifference {
@@ -250,7 +266,9 @@ impl Parts {
         });
         let optimizer = Optimizer::new(config.optimizer_config(), trained.collect());
         let scratch = Scratch::new(plan, &params, config.accumulate);
-        let workers = config.workers.unwrap_or(pool.threads().min(WORKERS));
+        let workers = config
+            .workers
+            .unwrap_or_else(|| default_workers(pool.threads()));
         Ok(Trainer {
             folder: folder.to_path_buf(),
             schedule: config.schedule(),

@@ -1,5 +1,6 @@
 //! Validation.
 
+use super::setup::batches_ahead;
 use super::{Trainer, bad_images};
 use crate::{Hits, TrainError, ValMetrics, cross_entropy};
 use inception_data::{Loader, LoaderConfig};
@@ -19,7 +20,7 @@ impl Trainer {
         let start = Instant::now();
         let config = LoaderConfig {
             workers: self.workers,
-            prefetch: self.workers + 2,
+            prefetch: batches_ahead(self.workers),
             bad_images: bad_images(self.config.on_bad_image),
             ..LoaderConfig::evaluation(self.config.batch_size)
         };
