@@ -55,7 +55,10 @@ pub fn run() -> ExitCode {
             exit::report(&error);
             ExitCode::from(exit::code(&error))
         }
-        Err(_) => ExitCode::from(exit::OTHER),
+        Err(_) => {
+            exit::report_panic();
+            ExitCode::from(exit::OTHER)
+        }
     }
 }
 

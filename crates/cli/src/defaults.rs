@@ -23,7 +23,7 @@ const RECIPES: [Recipe; 5] = [
         model: "inception-small",
         edit: |c| {
             small_images(c);
-            c.epochs = Some(4);
+            c.epochs = Some(3);
         },
     },
     Recipe {

@@ -10,6 +10,7 @@ use inception_tensor::{KernelError, PoolError};
 use inception_train::TrainError;
 use std::fmt;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 /// Anything that has no status of its own.
 pub(crate) const OTHER: u8 = 1;
@@ -135,7 +136,11 @@ pub(crate) fn one_line(error: &clap::Error) -> String {
     format!("{line}; see --help")
 }
 
-/// Makes a panic one line; [`crate::run`] turns it into status 1.
+/// The last panic, in one line.
+static PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// Keeps what a panic says instead of printing it: libraries catch panics of decoders and
+/// turn them into errors of their own. See [`report_panic`].
 pub(crate) fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
         let payload = panic.payload();
@@ -147,10 +152,40 @@ pub(crate) fn install_panic_hook() {
         let place = panic
             .location()
             .map(|l| format!(" ({}:{})", l.file(), l.line()));
-        output::complain(&format!(
-            "error: internal error: {}{}; please report it",
-            text.lines().next().unwrap_or_default(),
-            place.unwrap_or_default()
-        ));
+        let line = text.lines().next().unwrap_or_default();
+        let mut kept = PANIC.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = format!("{line}{}", place.unwrap_or_default());
     }));
+}
+
+/// Writes what the panic said that ended the command.
+pub(crate) fn report_panic() {
+    let kept = PANIC.lock().unwrap_or_else(PoisonError::into_inner);
+    output::complain(&format!("error: internal error: {kept}; please report it"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_kept_as_one_line() {
+        install_panic_hook();
+        let caught = std::panic::catch_unwind(|| panic!("first\nsecond"));
+        let _ = std::panic::take_hook();
+        assert!(caught.is_err());
+        let kept = PANIC.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(kept.starts_with("first (crates/cli/src/exit.rs:"), "{kept}");
+    }
+
+    #[test]
+    fn an_error_has_the_status_of_its_cause() {
+        let io = std::io::Error::from(std::io::ErrorKind::NotFound);
+        assert_eq!(code(&Error::new(io).context("no file")), 5);
+        assert_eq!(code(&Error::new(PoolError::Threads { found: 0 })), 2);
+        assert_eq!(code(&numeric("diverged")), 6);
+        assert_eq!(code(&Error::msg("something")), OTHER);
+        let data = DataError::Usage("no".into());
+        assert_eq!(code(&Error::new(DeployError::from(data))), 2);
+    }
 }

@@ -84,7 +84,12 @@ fn a_summary_has_the_promised_fields() {
         4 * train["params"].as_u64().unwrap()
     );
     assert!(train["arena_bytes"].as_u64() > infer["arena_bytes"].as_u64());
-    let parts = ["arena_bytes", "parameter_bytes", "optimizer_bytes"];
+    let parts = [
+        "arena_bytes",
+        "parameter_bytes",
+        "optimizer_bytes",
+        "loader_bytes",
+    ];
     let sum: u64 = parts.iter().map(|p| train[p].as_u64().unwrap()).sum();
     assert_eq!(train["resident_bytes"], sum);
     place.weights();

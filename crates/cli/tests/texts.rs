@@ -43,7 +43,8 @@ fn the_summary_of_a_model() {
       planned arena          78.0 MiB
       parameters             1.3 MiB
       momentum               1.3 MiB
-      resident in all        80.6 MiB
+      images loaded ahead    784.0 KiB
+      resident in all        81.4 MiB
     "#);
 }
 
@@ -139,7 +140,6 @@ fn every_command_has_a_help_and_the_model_list_is_an_object() {
 #[cfg(unix)]
 #[test]
 fn a_full_disk_is_an_error_and_a_closed_pipe_is_none() {
-    let place = Place::new();
     let full = std::fs::OpenOptions::new()
         .write(true)
         .open("/dev/full")
