@@ -3,8 +3,8 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use inception_benches::block::random;
 use inception_ops::conv2d::{
-    Filter, backward_input, backward_input_workspace, backward_weight, forward, forward_workspace,
-    shape,
+    Filter, Weight, backward_input, backward_input_workspace, backward_weight, forward,
+    forward_workspace, shape,
 };
 use inception_ops::{Activation, Window};
 use inception_tensor::{Pool, Shape, Tensor};
@@ -103,7 +103,7 @@ fn prepare<'a>(pass: &str, operands: &'a mut Operands, pool: &'a Pool) -> Box<dy
             let mut workspace = vec![0.0; forward_workspace([weight])];
             Box::new(move || {
                 let filter = Filter {
-                    weight: operands.weight.view(),
+                    weight: Weight::Plain(operands.weight.view()),
                     bias: Some(&operands.bias),
                 };
                 let (x, y) = (operands.x.view(), &mut [operands.y.view_mut()]);

@@ -274,7 +274,7 @@ impl Graph {
         }
     }
 
-    /// Kahn's algorithm, always taking the earliest node that is ready.
+    /// The kept nodes in their order, each after the nodes that make its operands.
     fn runnable_order(&self, keep: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
         let kept: Vec<NodeId> = (0..self.nodes.len()).filter(|&id| keep(id)).collect();
         let mut maker = vec![None; self.values.len()];
@@ -283,31 +283,30 @@ impl Graph {
                 maker[var.index()] = Some(id);
             }
         }
-        let mut waiting = vec![0usize; self.nodes.len()];
-        let mut readers: Vec<SmallVec<[NodeId; 4]>> = vec![SmallVec::new(); self.nodes.len()];
-        let mut ready = std::collections::BinaryHeap::new();
-        for &id in &kept {
-            for var in &self.nodes[id].inputs {
-                if let Some(from) = maker[var.index()] {
-                    waiting[id] += 1;
-                    readers[from].push(id);
-                }
-            }
-            if waiting[id] == 0 {
-                ready.push(std::cmp::Reverse(id));
-            }
-        }
         let mut order = Vec::with_capacity(kept.len());
-        while let Some(std::cmp::Reverse(id)) = ready.pop() {
-            order.push(id);
-            for &reader in &readers[id] {
-                waiting[reader] -= 1;
-                if waiting[reader] == 0 {
-                    ready.push(std::cmp::Reverse(reader));
+        let mut placed = vec![false; self.nodes.len()];
+        let mut waiting = Vec::new();
+        for id in kept {
+            waiting.push(id);
+            while let Some(&id) = waiting.last() {
+                let mut makers = self.nodes[id]
+                    .inputs
+                    .iter()
+                    .filter_map(|v| maker[v.index()]);
+                match makers.find(|&from| !placed[from]) {
+                    Some(from) => {
+                        assert!(waiting.len() <= self.nodes.len(), "a graph has no cycles");
+                        waiting.push(from);
+                    }
+                    None => {
+                        waiting.pop();
+                        if !std::mem::replace(&mut placed[id], true) {
+                            order.push(id);
+                        }
+                    }
                 }
             }
         }
-        assert_eq!(order.len(), kept.len(), "a graph has no cycles");
         order
     }
 }

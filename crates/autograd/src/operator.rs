@@ -168,6 +168,7 @@ operators!(
     LrnBackward,
     MaxPool,
     MaxPoolBackward,
+    PackWeight,
     Relu,
     ReluBackward,
     Reshape,

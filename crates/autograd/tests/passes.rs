@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Net, Run, random_net, run};
+use common::{Net, Run, forward, random_net, run};
 use inception_autograd::{Graph, Op, Passes, Plan, PlanOptions, RunningStatistics, optimise};
 use inception_ops::Window;
 use inception_tensor::Shape;
@@ -47,6 +47,16 @@ proptest! {
         for (name, passes) in settings() {
             let optimised = run(&net, loss, passes, 1);
             assert_same(&plain, &optimised, &name);
+        }
+    }
+
+    #[test]
+    fn every_pass_of_inference_leaves_the_loss_as_it_was(seed: u64, operators in 1usize..24) {
+        let (net, loss) = random_net(seed, operators);
+        let plain = forward(&net, loss, Passes::NONE);
+        for name in Passes::NAMES.into_iter().chain(["all"]) {
+            let optimised = forward(&net, loss, Passes::INFERENCE.only(name).unwrap());
+            prop_assert!((plain - optimised).abs() <= 1e-12 * plain.abs(), "{}", name);
         }
     }
 
@@ -173,6 +183,24 @@ fn a_value_that_the_caller_holds_is_never_fused_away() {
     optimise(&mut net.graph, &[y, z], &Passes::INFERENCE);
     let plan = Plan::compile(&net.graph, &[y, z], &PlanOptions::default());
     assert_eq!(plan.len(), 3);
+}
+
+#[test]
+fn packed_weights_are_refused_a_gradient() {
+    let mut net = Net::new(5);
+    let x = net.map(Shape::new(1, 3, 3, 2));
+    let y = net.conv("stem", x, Window::square(1), 2, true);
+    let loss = net.head(y, 2);
+    optimise(&mut net.graph, &[loss], &Passes::INFERENCE);
+    let weight = net
+        .graph
+        .find_param(inception_autograd::ParamId(1))
+        .unwrap();
+    let error = inception_autograd::differentiate(&mut net.graph, loss, &[weight]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "stem: conv2d with packed weights cannot be differentiated"
+    );
 }
 
 #[test]

@@ -11,7 +11,8 @@ use smallvec::{SmallVec, smallvec};
 /// Convolutions of one input by one or more banks of filters, with bias and activation.
 ///
 /// Operands: `x`, then for each bank its weight `[kh, kw, c_in, c_out]` and, where `bias`
-/// says so, its bias. Outputs: one map a bank.
+/// says so, its bias. Outputs: one map a bank. Where `packed` holds the shapes of the
+/// weights, the operands are results of [`PackWeight`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conv2d {
     /// Kernel, stride, padding, dilation.
@@ -22,6 +23,8 @@ pub struct Conv2d {
     pub activation: Activation,
     /// How many banks read the input.
     pub banks: usize,
+    /// Shapes of weights that were packed beforehand.
+    pub packed: Option<SmallVec<[Shape; 4]>>,
 }
 
 impl Conv2d {
@@ -34,6 +37,14 @@ impl Conv2d {
     pub(crate) fn weight(&self, i: usize) -> usize {
         1 + i * self.operands()
     }
+
+    /// The shape of the weight of bank `i`.
+    fn weight_shape(&self, i: usize, inputs: &[Shape]) -> Shape {
+        match &self.packed {
+            Some(shapes) => shapes[i],
+            None => inputs[self.weight(i)],
+        }
+    }
 }
 
 impl Operator for Conv2d {
@@ -45,7 +56,7 @@ impl Operator for Conv2d {
         assert_eq!(inputs.len(), 1 + self.banks * self.operands());
         let mut outputs = Outputs::new();
         for i in 0..self.banks {
-            let weight = inputs[self.weight(i)];
+            let weight = self.weight_shape(i, inputs);
             outputs.push(Output::real(conv2d::shape(
                 &self.window,
                 inputs[0],
@@ -67,14 +78,17 @@ impl Operator for Conv2d {
     fn macs(&self, inputs: &[Shape], outputs: &[Shape]) -> u64 {
         (0..self.banks)
             .map(|i| {
-                let w = inputs[self.weight(i)];
+                let w = self.weight_shape(i, inputs);
                 outputs[i].rows() as u64 * w.len() as u64
             })
             .sum()
     }
 
     fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
-        conv2d::forward_workspace((0..self.banks).map(|i| inputs[self.weight(i)]))
+        match self.packed {
+            Some(_) => 0,
+            None => conv2d::forward_workspace((0..self.banks).map(|i| inputs[self.weight(i)])),
+        }
     }
 
     fn differentiate(
@@ -83,6 +97,12 @@ impl Operator for Conv2d {
         node: &Node,
         grads: &[Option<Var>],
     ) -> Result<SmallVec<[Option<Var>; 6]>, GraphError> {
+        if self.packed.is_some() {
+            return Err(GraphError::NotDifferentiable {
+                path: node.path.to_string(),
+                op: "conv2d with packed weights",
+            });
+        }
         let mut result = smallvec![None; node.inputs.len()];
         let (mut dys, mut weights) = (SmallVec::<[Var; 8]>::new(), SmallVec::<[Var; 4]>::new());
         for (i, &dy) in grads.iter().enumerate() {
@@ -127,7 +147,13 @@ impl Operator for Conv2d {
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
         let filters: SmallVec<[conv2d::Filter<'_, T>; 4]> = (0..self.banks)
             .map(|i| conv2d::Filter {
-                weight: io.read(self.weight(i)),
+                weight: match &self.packed {
+                    None => conv2d::Weight::Plain(io.read(self.weight(i))),
+                    Some(shapes) => conv2d::Weight::Packed {
+                        data: io.vector(self.weight(i)),
+                        shape: shapes[i],
+                    },
+                },
                 bias: self.bias.then(|| io.vector(self.weight(i) + 1)),
             })
             .collect();
@@ -149,6 +175,26 @@ impl Operator for Conv2d {
             &mut outputs,
             workspace,
         );
+    }
+}
+
+/// A convolution's weight in the order in which the kernels read it. Operand: the weight
+/// `[kh, kw, c_in, c_out]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackWeight;
+
+impl Operator for PackWeight {
+    fn name(&self) -> &'static str {
+        "pack_weight"
+    }
+
+    fn infer(&self, inputs: &[Shape]) -> Result<Outputs, OpError> {
+        Ok(one(Shape::vector(conv2d::packed_weight_len(inputs[0]))))
+    }
+
+    fn run<T: Element>(&self, mut io: Io<'_, T>) {
+        let (weight, packed) = (io.read(0), into_vector(io.write(0)));
+        conv2d::pack(io.pool, weight, packed);
     }
 }
 
@@ -247,6 +293,7 @@ impl Graph {
             bias: bias.is_some(),
             activation: Activation::None,
             banks: 1,
+            packed: None,
         };
         let operands: SmallVec<[Var; 3]> = [x, weight].into_iter().chain(bias).collect();
         self.push_one(path, op, &operands)

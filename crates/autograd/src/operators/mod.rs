@@ -22,7 +22,7 @@ pub use batch_norm::{
     BatchNormOutput, BatchNormUpdate, RunningStatistics,
 };
 pub use concat::{Concat, Split};
-pub use conv2d::{Conv2d, Conv2dBackwardInput, Conv2dBackwardWeight};
+pub use conv2d::{Conv2d, Conv2dBackwardInput, Conv2dBackwardWeight, PackWeight};
 pub use dropout::Dropout;
 pub use linear::{Linear, LinearBackwardInput, LinearBackwardWeight};
 pub use lrn::{Lrn, LrnBackward};

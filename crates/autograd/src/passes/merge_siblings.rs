@@ -42,11 +42,13 @@ struct Kind {
 
 fn kind(graph: &Graph, id: NodeId) -> Option<Kind> {
     match &graph.nodes[id].op {
-        Op::Conv2d(op) if op.window.is_pointwise() && op.banks == 1 => Some(Kind {
-            input: graph.nodes[id].inputs[0],
-            bias: op.bias,
-            activation: op.activation,
-        }),
+        Op::Conv2d(op) if op.window.is_pointwise() && op.banks == 1 && op.packed.is_none() => {
+            Some(Kind {
+                input: graph.nodes[id].inputs[0],
+                bias: op.bias,
+                activation: op.activation,
+            })
+        }
         _ => None,
     }
 }

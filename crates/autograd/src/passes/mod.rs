@@ -7,6 +7,7 @@
 mod fold_batch_norm;
 mod fuse_relu;
 mod merge_siblings;
+mod pack_weights;
 
 use crate::{Graph, Var};
 use inception_ops::OpError;
@@ -21,6 +22,9 @@ pub struct Passes {
     pub fuse_relu: bool,
     /// 1×1 convolutions of one input become one.
     pub merge_siblings: bool,
+    /// Weights are packed once for all runs. For inference only: it changes no result, but
+    /// keeps a second copy of the weights.
+    pub pack_weights: bool,
     /// Operands of a concatenation are written where they belong, and its gradient is read
     /// from there.
     pub zero_copy_concat: bool,
@@ -32,6 +36,7 @@ impl Passes {
     /// Everything, for inference.
     pub const INFERENCE: Self = Self {
         fold_batch_norm: true,
+        pack_weights: true,
         ..Self::TRAINING
     };
     /// Everything that keeps gradients.
@@ -39,6 +44,7 @@ impl Passes {
         fold_batch_norm: false,
         fuse_relu: true,
         merge_siblings: true,
+        pack_weights: false,
         zero_copy_concat: true,
         in_place: true,
     };
@@ -47,15 +53,17 @@ impl Passes {
         fold_batch_norm: false,
         fuse_relu: false,
         merge_siblings: false,
+        pack_weights: false,
         zero_copy_concat: false,
         in_place: false,
     };
 
     /// The names that [`Passes::only`] knows.
-    pub const NAMES: [&'static str; 5] = [
+    pub const NAMES: [&'static str; 6] = [
         "fold-batch-norm",
         "fuse-relu",
         "merge-siblings",
+        "pack-weights",
         "zero-copy-concat",
         "in-place",
     ];
@@ -77,6 +85,7 @@ impl Passes {
                 "fold-batch-norm" => (&mut passes.fold_batch_norm, self.fold_batch_norm),
                 "fuse-relu" => (&mut passes.fuse_relu, self.fuse_relu),
                 "merge-siblings" => (&mut passes.merge_siblings, self.merge_siblings),
+                "pack-weights" => (&mut passes.pack_weights, self.pack_weights),
                 "zero-copy-concat" => (&mut passes.zero_copy_concat, self.zero_copy_concat),
                 "in-place" => (&mut passes.in_place, self.in_place),
                 other => {
@@ -107,6 +116,9 @@ pub fn optimise(graph: &mut Graph, keep: &[Var], passes: &Passes) {
     }
     if passes.merge_siblings {
         merge_siblings::run(graph, keep);
+    }
+    if passes.pack_weights {
+        pack_weights::run(graph);
     }
 }
 

@@ -209,3 +209,26 @@ pub fn run(net: &Net, loss: Var, passes: Passes, threads: usize) -> Run {
         arena_bytes: executor.plan().arena_bytes(),
     }
 }
+
+/// The loss alone under `passes`, run twice after one preparation.
+pub fn forward(net: &Net, loss: Var, passes: Passes) -> f64 {
+    let mut graph = net.graph.clone();
+    optimise(&mut graph, &[loss], &passes);
+    let options = PlanOptions {
+        passes,
+        element_bytes: 8,
+    };
+    let plan = Arc::new(Plan::compile(&graph, &[loss], &options));
+    let mut executor = Executor::<f64>::new(plan, &Pool::serial()).unwrap();
+    executor.prepare(&net.params);
+    for _ in 0..2 {
+        for (var, numbers) in &net.inputs {
+            executor.input_mut(*var).copy_from_slice(numbers.data());
+        }
+        for (var, labels) in &net.labels {
+            executor.labels_mut(*var).copy_from_slice(labels);
+        }
+        executor.run(&net.params, RunKey::default());
+    }
+    executor.output(loss).dense()[0]
+}

@@ -1,21 +1,19 @@
 //! The output.
 
 use super::places::Places;
-use super::{Filter, NAME, check, workspace_of};
+use super::{Filter, NAME, Weight, check, pack, packed_weight_len, workspace_of};
 use crate::{Activation, Window};
 use inception_tensor::{
-    Accumulate, Bank, Element, Epilogue, Operand, Pool, Rows, Shape, View, ViewMut, multiply_rows,
-    pack, packed_len,
+    Accumulate, Bank, Element, Epilogue, Pool, Rows, Shape, View, ViewMut, multiply_rows,
 };
 use smallvec::SmallVec;
 
-/// Numbers of workspace that [`forward`] needs for these weights: room to pack them.
+/// Numbers of workspace that [`forward`] needs for these plain weights: room to pack them.
 ///
 /// # Shapes
 /// Each `[kh, kw, c_in, c_out]`.
 pub fn forward_workspace(weights: impl IntoIterator<Item = Shape>) -> usize {
-    let packed = |w: Shape| packed_len(w.rows(), w.c);
-    weights.into_iter().map(packed).sum()
+    weights.into_iter().map(packed_weight_len).sum()
 }
 
 /// `y[i] = activation(conv(x, filters[i]))` for each bank: sibling convolutions that read
@@ -52,14 +50,23 @@ pub fn forward<T: Element>(
     let Some(grid) = y.first().map(|y| [y.shape().h, y.shape().w]) else {
         return;
     };
-    let needed = forward_workspace(filters.iter().map(|f| f.weight.shape()));
+    let plain = |filter: &Filter<'_, T>| match filter.weight {
+        Weight::Plain(weight) => Some(weight.shape()),
+        Weight::Packed { .. } => None,
+    };
+    let needed = forward_workspace(filters.iter().filter_map(plain));
     let mut rest = workspace_of(workspace, needed);
     let mut banks: SmallVec<[Bank<'_, T>; 4]> = SmallVec::new();
     for (filter, y) in filters.iter().zip(y) {
-        let shape = filter.weight.shape();
-        let (packed, tail) = rest.split_at_mut(packed_len(shape.rows(), shape.c));
-        let weight = Operand::Plain(filter.weight);
-        pack(pool, weight, shape.rows(), 0, packed);
+        let packed = match filter.weight {
+            Weight::Packed { data, .. } => data,
+            Weight::Plain(weight) => {
+                let (packed, tail) = rest.split_at_mut(packed_weight_len(weight.shape()));
+                rest = tail;
+                pack(pool, weight, packed);
+                packed
+            }
+        };
         banks.push(Bank {
             packed,
             accumulate: Accumulate::Replace,
@@ -69,7 +76,6 @@ pub fn forward<T: Element>(
             },
             c: y.reborrow(),
         });
-        rest = tail;
     }
     let places = Places::forward(window, &x, grid);
     let rows = Rows {

@@ -18,18 +18,56 @@ pub use backward_weight::backward_weight;
 pub use forward::{forward, forward_workspace};
 
 use crate::{OpError, Window};
-use inception_tensor::{Shape, View};
+use inception_tensor::{Element, Operand, Pool, Shape, View, packed_len};
 
 /// The operator's name in messages.
 const NAME: &str = "conv2d";
 
+/// The weights of a bank.
+#[derive(Clone, Copy, Debug)]
+pub enum Weight<'a, T> {
+    /// `[kh, kw, c_in, c_out]`, packed by each call.
+    Plain(View<'a, T>),
+    /// The same weights as [`pack`] has written them, once for many calls.
+    Packed {
+        /// [`packed_weight_len`] numbers.
+        data: &'a [T],
+        /// `[kh, kw, c_in, c_out]`.
+        shape: Shape,
+    },
+}
+
+impl<T> Weight<'_, T> {
+    /// `[kh, kw, c_in, c_out]`.
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Plain(weight) => weight.shape(),
+            Self::Packed { shape, .. } => *shape,
+        }
+    }
+}
+
 /// One bank of filters that reads the input.
 #[derive(Clone, Copy, Debug)]
 pub struct Filter<'a, T> {
-    /// `[kh, kw, c_in, c_out]`.
-    pub weight: View<'a, T>,
+    /// The weights.
+    pub weight: Weight<'a, T>,
     /// `c_out` numbers.
     pub bias: Option<&'a [T]>,
+}
+
+/// Numbers that [`pack`] writes for a weight `[kh, kw, c_in, c_out]`.
+pub fn packed_weight_len(weight: Shape) -> usize {
+    packed_len(weight.rows(), weight.c)
+}
+
+/// Writes a weight `[kh, kw, c_in, c_out]` in the order in which [`forward`] reads it.
+///
+/// # Panics
+/// When `packed` is not [`packed_weight_len`] long.
+pub fn pack<T: Element>(pool: &Pool, weight: View<'_, T>, packed: &mut [T]) {
+    let k = weight.shape().rows();
+    inception_tensor::pack(pool, Operand::Plain(weight), k, 0, packed);
 }
 
 /// Shape of the output.

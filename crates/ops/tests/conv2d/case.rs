@@ -1,7 +1,7 @@
 //! Convolutions to test, all their passes, and the same by the definition.
 
 use crate::common::Slice;
-use inception_ops::conv2d::{self, Filter, reference};
+use inception_ops::conv2d::{self, Filter, Weight, reference};
 use inception_ops::{Activation, Rounding, Window};
 use inception_tensor::{Element, Pool, Shape, Tensor, View, ViewMut};
 use proptest::prelude::*;
@@ -90,7 +90,7 @@ pub(crate) fn forward<T: Element>(
     let filters: Vec<Filter<'_, T>> = banks
         .clone()
         .map(|i| Filter {
-            weight: operands.weights[i].view(),
+            weight: Weight::Plain(operands.weights[i].view()),
             bias: operands.biases[i].as_deref(),
         })
         .collect();

@@ -7,7 +7,7 @@ mod common;
 
 use case::{Case, Operands, Results, cases, expected, forward, large_cases, run};
 use common::{Slice, bits, check_gradient, dense, dot, integers, pools, reals};
-use inception_ops::conv2d::{self, Filter, reference};
+use inception_ops::conv2d::{self, Filter, Weight, reference};
 use inception_ops::{Activation, Window};
 use inception_tensor::{Element, Pool, Shape, Tensor, View, ViewMut};
 use proptest::prelude::*;
@@ -153,7 +153,7 @@ fn relu_passes_a_nan_on() {
     let x = [f32::NAN, -1.0, 2.0];
     let mut y = [0.0; 3];
     let filter = Filter {
-        weight: View::new(&[1.0], Shape::SCALAR),
+        weight: Weight::Plain(View::new(&[1.0], Shape::SCALAR)),
         bias: None,
     };
     let shape = Shape::new(1, 1, 3, 1);
