@@ -150,7 +150,6 @@ operators!(
     BatchNorm,
     BatchNormBackward,
     BatchNormEval,
-    BatchNormEvalBackward,
     BatchNormFold,
     BatchNormUpdate,
     Concat,

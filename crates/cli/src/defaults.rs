@@ -31,7 +31,7 @@ const RECIPES: [Recipe; 5] = [
         model: "inception-small",
         edit: |c| {
             small_images(c);
-            c.epochs = Some(15);
+            c.epochs = Some(12);
         },
     },
     Recipe {

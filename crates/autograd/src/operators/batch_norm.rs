@@ -4,7 +4,7 @@ use super::one;
 use crate::operator::{Operator, Output, Outputs};
 use crate::{Graph, GraphError, Io, Node, Var, differentiate::Tape, io::into_vector};
 use inception_ops::{Activation, OpError, batch_norm};
-use inception_tensor::{Element, Shape, View};
+use inception_tensor::{Element, Shape};
 use smallvec::{SmallVec, smallvec};
 
 /// Normalisation by the batch's own statistics.
@@ -60,6 +60,7 @@ impl Operator for BatchNorm {
         let op = BatchNormBackward {
             eps: self.eps,
             activation: self.activation,
+            statistics: Statistics::Batch,
         };
         let operands = [
             node.inputs[0],
@@ -90,7 +91,16 @@ impl Operator for BatchNorm {
     }
 }
 
-/// Gradients of [`BatchNorm`]: outputs `dx`, dγ, dβ.
+/// Where the statistics of a normalisation come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistics {
+    /// The batch: they depend on the input.
+    Batch,
+    /// They are constants.
+    Fixed,
+}
+
+/// Gradients of [`BatchNorm`] and [`BatchNormEval`]: outputs `dx`, dγ, dβ.
 ///
 /// Operands: `x`, `dy`, mean, variance, γ and, where a ReLU is fused, the output.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,47 +109,8 @@ pub struct BatchNormBackward {
     pub eps: f64,
     /// What was applied to the output.
     pub activation: Activation,
-}
-
-/// Shapes of the outputs of both backward operators.
-fn gradients(x: Shape) -> Outputs {
-    let vector = Output::real(Shape::vector(x.c));
-    smallvec![Output::real(x), vector, vector]
-}
-
-/// The operands that both backward operators share.
-struct BackwardOperands<'a, T> {
-    x: View<'a, T>,
-    dy: View<'a, T>,
-    y: Option<View<'a, T>>,
-    norm: batch_norm::Norm<'a, T>,
-    grads: batch_norm::Grads<'a, T>,
-    workspace: &'a mut [T],
-}
-
-fn backward_operands<'a, T: Element>(
-    io: &mut Io<'a, T>,
-    eps: f64,
-    activation: Activation,
-) -> BackwardOperands<'a, T> {
-    BackwardOperands {
-        x: io.read(0),
-        dy: io.read(1),
-        y: (activation == Activation::Relu).then(|| io.read(5)),
-        norm: batch_norm::Norm {
-            mean: io.vector(2),
-            var: io.vector(3),
-            gamma: Some(io.vector(4)),
-            beta: None,
-            eps,
-        },
-        grads: batch_norm::Grads {
-            dx: io.write_if_used(0),
-            dgamma: io.write_if_used(1).map(into_vector),
-            dbeta: io.write_if_used(2).map(into_vector),
-        },
-        workspace: io.workspace(),
-    }
+    /// Whether gradients flow through the statistics.
+    pub statistics: Statistics,
 }
 
 impl Operator for BatchNormBackward {
@@ -148,7 +119,8 @@ impl Operator for BatchNormBackward {
     }
 
     fn infer(&self, inputs: &[Shape]) -> Result<Outputs, OpError> {
-        Ok(gradients(inputs[0]))
+        let vector = Output::real(Shape::vector(inputs[0].c));
+        Ok(smallvec![Output::real(inputs[0]), vector, vector])
     }
 
     fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
@@ -160,17 +132,26 @@ impl Operator for BatchNormBackward {
     }
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
-        let o = backward_operands(&mut io, self.eps, self.activation);
-        batch_norm::backward_train(
-            io.pool,
-            &o.norm,
-            self.activation,
-            o.x,
-            o.y,
-            o.dy,
-            o.grads,
-            o.workspace,
-        );
+        let (x, dy) = (io.read(0), io.read(1));
+        let y = (self.activation == Activation::Relu).then(|| io.read(5));
+        let norm = batch_norm::Norm {
+            mean: io.vector(2),
+            var: io.vector(3),
+            gamma: Some(io.vector(4)),
+            beta: None,
+            eps: self.eps,
+        };
+        let grads = batch_norm::Grads {
+            dx: io.write_if_used(0),
+            dgamma: io.write_if_used(1).map(into_vector),
+            dbeta: io.write_if_used(2).map(into_vector),
+        };
+        let workspace = io.workspace();
+        let backward = match self.statistics {
+            Statistics::Batch => batch_norm::backward_train,
+            Statistics::Fixed => batch_norm::backward_eval,
+        };
+        backward(io.pool, &norm, self.activation, x, y, dy, grads, workspace);
     }
 }
 
@@ -200,9 +181,10 @@ impl Operator for BatchNormEval {
         grads: &[Option<Var>],
     ) -> Result<SmallVec<[Option<Var>; 6]>, GraphError> {
         let dy = grads[0].expect("the only output has a gradient");
-        let op = BatchNormEvalBackward {
+        let op = BatchNormBackward {
             eps: self.eps,
             activation: self.activation,
+            statistics: Statistics::Fixed,
         };
         let [x, gamma, _, mean, var] = node.inputs[..] else {
             unreachable!("batch_norm_eval has five operands");
@@ -224,47 +206,6 @@ impl Operator for BatchNormEval {
         };
         let (x, y) = (io.read(0), io.write(0));
         batch_norm::normalize(io.pool, &norm, self.activation, x, y);
-    }
-}
-
-/// Gradients of [`BatchNormEval`]; operands and outputs as [`BatchNormBackward`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct BatchNormEvalBackward {
-    /// Added to the variance.
-    pub eps: f64,
-    /// What was applied to the output.
-    pub activation: Activation,
-}
-
-impl Operator for BatchNormEvalBackward {
-    fn name(&self) -> &'static str {
-        "batch_norm_eval_backward"
-    }
-
-    fn infer(&self, inputs: &[Shape]) -> Result<Outputs, OpError> {
-        Ok(gradients(inputs[0]))
-    }
-
-    fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
-        batch_norm::workspace(inputs[0])
-    }
-
-    fn optional(&self, _output: usize) -> bool {
-        true
-    }
-
-    fn run<T: Element>(&self, mut io: Io<'_, T>) {
-        let o = backward_operands(&mut io, self.eps, self.activation);
-        batch_norm::backward_eval(
-            io.pool,
-            &o.norm,
-            self.activation,
-            o.x,
-            o.y,
-            o.dy,
-            o.grads,
-            o.workspace,
-        );
     }
 }
 

@@ -18,8 +18,8 @@ mod sum;
 pub use adaptive_avg_pool::{AdaptiveAvgPool, AdaptiveAvgPoolBackward};
 pub use avg_pool::{AvgPool, AvgPoolBackward};
 pub use batch_norm::{
-    BatchNorm, BatchNormBackward, BatchNormEval, BatchNormEvalBackward, BatchNormFold,
-    BatchNormOutput, BatchNormUpdate, RunningStatistics,
+    BatchNorm, BatchNormBackward, BatchNormEval, BatchNormFold, BatchNormOutput, BatchNormUpdate,
+    RunningStatistics, Statistics,
 };
 pub use concat::{Concat, Split};
 pub use conv2d::{Conv2d, Conv2dBackwardInput, Conv2dBackwardWeight, PackWeight};

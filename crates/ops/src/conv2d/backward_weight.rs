@@ -153,47 +153,53 @@ impl<T: Element> Job<'_, T> {
         mut out: ViewMut<'_, T>,
     ) {
         let (count, taps) = (pixels.len(), segment.taps);
-        with_scratch(count * taps, |offsets: &mut [u32]| {
+        with_scratch(count * (taps + 1), |memory: &mut [u32]| {
+            let (offsets, borders) = memory.split_at_mut(count * taps);
             for (i, offsets) in offsets.chunks_exact_mut(count).enumerate() {
                 self.places
                     .only(segment.tap + i)
                     .locate(pixels.start, offsets);
             }
-            let offsets = &*offsets;
-            let inside = |i: usize| (0..taps).all(|t| offsets[t * count + i] != PADDING);
-            let all = |i: usize| inside(i).then(|| offsets[i] + segment.channel as u32);
-            self.add(pool, pixels, all, accumulate, out.reborrow());
+            let (first, last) = (&offsets[..count], &offsets[(taps - 1) * count..]);
+            let mut border = 0;
+            let inside = (0..count).filter_map(|i| {
+                // Taps are side by side, so those between the first and the last are inside
+                // where these two are.
+                if first[i] != PADDING && last[i] != PADDING {
+                    return Some((i, first[i] + segment.channel as u32));
+                }
+                borders[border] = i as u32;
+                border += 1;
+                None
+            });
+            self.add(pool, pixels, inside, accumulate, out.reborrow());
             if taps == 1 {
                 return;
             }
             let c = self.x.shape().c;
-            for tap in 0..taps {
-                let one = |i: usize| {
-                    let at = offsets[tap * count + i];
-                    (at != PADDING && !inside(i)).then_some(at)
-                };
+            for (tap, offsets) in offsets.chunks_exact(count).enumerate() {
+                let places = borders[..border].iter().map(|&i| i as usize);
+                let places = places.map(|i| (i, offsets[i])).filter(|p| p.1 != PADDING);
                 let out = out.reborrow().rows(tap * c, c);
-                self.add(pool, pixels, one, Accumulate::Add, out);
+                self.add(pool, pixels, places, Accumulate::Add, out);
             }
         });
     }
 
-    /// Adds the products of the pixels that `place` finds something for.
+    /// Adds the products of some pixels, each with its place in the input.
     fn add(
         &self,
         pool: &Pool,
         pixels: &Range<usize>,
-        place: impl Fn(usize) -> Option<u32>,
+        places: impl Iterator<Item = (usize, u32)>,
         accumulate: Accumulate,
         out: ViewMut<'_, T>,
     ) {
         with_scratch(pixels.len(), |terms: &mut [[u32; 2]]| {
             let mut used = 0;
-            for (i, pixel) in pixels.clone().enumerate() {
-                if let Some(at) = place(i) {
-                    terms[used] = [at, (pixel * self.dy.stride()) as u32];
-                    used += 1;
-                }
+            for (i, at) in places {
+                terms[used] = [at, ((pixels.start + i) * self.dy.stride()) as u32];
+                used += 1;
             }
             let (x, dy) = (self.x.data(), self.dy.data());
             multiply_outer(pool, x, dy, &terms[..used], accumulate, out);
