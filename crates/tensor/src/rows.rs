@@ -182,15 +182,16 @@ impl<T: Element> WithIsa for Task<'_, T> {
         let data: *const f32 = data.as_ptr().cast();
         with_scratch(width, |zeros: &mut [f32]| {
             zeros.fill(0.0);
-            with_scratch(self.offsets.len(), |pointers: &mut [usize]| {
-                for (pointer, &offset) in pointers.iter_mut().zip(self.offsets) {
-                    *pointer = match offset {
-                        PADDING => zeros.as_ptr() as usize,
-                        offset => data.wrapping_add(offset as usize) as usize,
+            let (zeros, data) = (zeros.as_ptr().expose_provenance(), data.expose_provenance());
+            with_scratch(self.offsets.len(), |addresses: &mut [usize]| {
+                for (address, &offset) in addresses.iter_mut().zip(self.offsets) {
+                    *address = match offset {
+                        PADDING => zeros,
+                        offset => data + offset as usize * size_of::<f32>(),
                     };
                 }
                 for piece in pieces(taps, width) {
-                    self.piece(isa, &piece, pointers.as_ptr().cast());
+                    self.piece(isa, &piece, addresses);
                 }
             });
         });
@@ -242,32 +243,30 @@ fn pieces(taps: usize, width: usize) -> impl Iterator<Item = Piece> {
 
 impl<T: Element> Task<'_, T> {
     /// Adds a part of `k` to every tile.
-    fn piece(&self, isa: impl Isa, piece: &Piece, pointers: *const *const f32) {
+    fn piece(&self, isa: impl Isa, piece: &Piece, addresses: &[usize]) {
         fn rows_of<I: Isa>(_: I) -> usize {
             I::ROWS
         }
         let (count, width) = (self.block.count, self.job.rows.width);
         let k = self.job.rows.taps * width;
         let step = rows_of(isa);
-        with_scratch(piece.taps.len() * count, |shifted: &mut [usize]| {
-            // A part that starts inside its pieces has pointers of its own.
-            let pointers: *const *const f32 = if piece.numbers.start == 0 {
-                pointers.wrapping_add(piece.taps.start * count)
+        let addresses = &addresses[piece.taps.start * count..piece.taps.end * count];
+        with_scratch(addresses.len(), |shifted: &mut [usize]| {
+            // A part that starts inside its pieces has addresses of its own.
+            let addresses = if piece.numbers.start == 0 {
+                addresses
             } else {
-                for (i, pointer) in shifted.iter_mut().enumerate() {
-                    let at = pointers.wrapping_add(piece.taps.start * count + i);
-                    // SAFETY: there are `taps·count` pointers.
-                    let from = unsafe { *at };
-                    *pointer = from.wrapping_add(piece.numbers.start) as usize;
+                for (address, from) in shifted.iter_mut().zip(addresses) {
+                    *address = from + piece.numbers.start * size_of::<f32>();
                 }
-                shifted.as_ptr().cast()
+                shifted
             };
             for (target, panel) in self.job.panels(self.block) {
                 let first_k = piece.taps.start * width + piece.numbers.start;
                 let b = target.packed.wrapping_add((panel * k + first_k) * PANEL);
                 for row in (0..count).step_by(step) {
                     let tile = RowsTile {
-                        pointers: pointers.wrapping_add(row),
+                        addresses: addresses.as_ptr().wrapping_add(row),
                         pitch: count,
                         rows: step.min(count - row),
                         taps: piece.taps.len(),
@@ -276,8 +275,9 @@ impl<T: Element> Task<'_, T> {
                     };
                     let finish = self.finish(piece, target, panel, row);
                     // SAFETY:
-                    // - the pointers lead to zeros or to offsets that `Job::run` found
-                    //   inside the data, `width` numbers each;
+                    // - the addresses are those of zeros, or of offsets that `Job::run` found
+                    //   inside the data, `width` numbers each, and the provenance of both was
+                    //   exposed;
                     // - `multiply_rows` checked the length of `packed` and `bias`, and
                     //   that the output has `count` rows of `n` numbers;
                     // - no other task writes this panel of these rows.

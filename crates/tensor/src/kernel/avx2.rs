@@ -9,6 +9,7 @@ use std::arch::x86_64::{
     _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_max_ps, _mm256_set1_ps, _mm256_setzero_ps,
     _mm256_setzero_si256,
 };
+use std::ptr::with_exposed_provenance;
 
 /// Proof that the processor has AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -110,24 +111,19 @@ unsafe fn rows<const R: usize, const V: usize>(tile: RowsTile, finish: Finish) {
     let mut sums = [[_mm256_setzero_ps(); V]; R];
     let mut b = tile.b;
     for tap in 0..tile.taps {
-        // SAFETY: there are `R` pointers for each tap.
-        let pointers: &[*const f32; R] = unsafe {
-            &*tile
-                .pointers
-                .add(tap * tile.pitch)
-                .cast::<[*const f32; R]>()
-        };
+        // SAFETY: there are `R` addresses for each tap.
+        let addresses: &[usize; R] = unsafe { &*tile.addresses.add(tap * tile.pitch).cast() };
         for i in 0..tile.width {
             // SAFETY:
             // - `b` moves through `taps·width` rows of `PANEL` numbers, `V` vectors of each;
-            // - each pointer has `width` numbers.
+            // - each address has `width` numbers.
             unsafe {
                 let mut vectors = [_mm256_setzero_ps(); V];
                 for (v, vector) in vectors.iter_mut().enumerate() {
                     *vector = _mm256_loadu_ps(b.add(v * LANES));
                 }
                 for (r, row) in sums.iter_mut().enumerate() {
-                    let a = _mm256_set1_ps(*pointers[r].add(i));
+                    let a = _mm256_set1_ps(*with_exposed_provenance::<f32>(addresses[r]).add(i));
                     for (sum, &vector) in row.iter_mut().zip(&vectors) {
                         *sum = _mm256_fmadd_ps(a, vector, *sum);
                     }

@@ -136,9 +136,9 @@ pub(crate) struct Finish {
 /// A tile whose left operand is rows, contiguous along `k`: `Σ_tap Σ_i rows[tap][r][i]·b`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowsTile {
-    /// Pointers to rows: `pointers[tap·pitch + r]`.
-    pub(crate) pointers: *const *const f32,
-    /// Rows between one tap's pointers and the next one's.
+    /// Addresses of rows, with exposed provenance: `addresses[tap·pitch + r]`.
+    pub(crate) addresses: *const usize,
+    /// Rows between one tap's addresses and the next one's.
     pub(crate) pitch: usize,
     /// Rows of the tile, 1 to the kernel's `ROWS`.
     pub(crate) rows: usize,
@@ -173,7 +173,8 @@ pub(crate) trait Isa: Copy + Send + Sync {
     /// Computes a tile of at most [`PANEL`] columns.
     ///
     /// # Safety
-    /// - Each of the `taps·rows` pointers is valid for reads of `width` numbers.
+    /// - There are `rows` addresses for each tap, each with exposed provenance and valid for
+    ///   reads of `width` numbers.
     /// - `b` is valid for reads of `taps·width·PANEL` numbers.
     /// - `finish.c` is valid for reads and writes of `rows` rows of `columns` numbers,
     ///   `stride` apart, and nothing else reaches them meanwhile; `finish.bias` is null or
