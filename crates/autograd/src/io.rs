@@ -1,6 +1,6 @@
 //! What an operator reads and writes when it runs.
 
-use inception_tensor::{Element, Pool, Shape, View, ViewMut};
+use inception_tensor::{Element, Pool, View, ViewMut};
 use smallvec::SmallVec;
 
 /// What random numbers of a run are drawn from, besides the operator's own key.
@@ -140,11 +140,6 @@ impl<'a, T: Element> Io<'a, T> {
     /// The workspace that the operator asked for; taken once.
     pub fn workspace(&mut self) -> &'a mut [T] {
         std::mem::take(&mut self.workspace)
-    }
-
-    /// The shape of operand `i`, where it is a map that is not in place.
-    pub fn shape(&self, i: usize) -> Shape {
-        self.read(i).shape()
     }
 }
 

@@ -31,4 +31,4 @@ pub use io::{Io, RunKey};
 pub use operator::{Aliasing, Op, Operator, Output, Outputs};
 pub use operators::*;
 pub use passes::{Passes, optimise};
-pub use plan::{Live, Plan, PlanOptions};
+pub use plan::{Plan, PlanOptions};

@@ -1,7 +1,7 @@
 //! The matrix product.
 
 use crate::{
-    Bank, Element, Pool, Rows, View, ViewMut, multiply_outer, multiply_rows, pack, packed_len,
+    Bank, Element, Pool, View, ViewMut, multiply_matrix, multiply_outer, pack, packed_len,
     with_scratch,
 };
 
@@ -170,24 +170,13 @@ fn by_rows<T: Element>(
     let pool = Pool::serial();
     with_scratch(packed_len(k, n), |packed| {
         pack(&pool, b, k, 0, packed);
-        let rows = Rows {
-            data: a.data(),
-            taps: 1,
-            width: k,
-        };
         let bank = Bank {
             packed,
             accumulate,
             epilogue,
             c,
         };
-        let stride = a.stride();
-        let locate = |first: usize, offsets: &mut [u32]| {
-            for (i, offset) in offsets.iter_mut().enumerate() {
-                *offset = ((first + i) * stride) as u32;
-            }
-        };
-        multiply_rows(&pool, rows, locate, &mut [bank]);
+        multiply_matrix(&pool, a, &mut [bank]);
     });
 }
 

@@ -36,7 +36,7 @@ pub use outer::multiply_outer;
 pub use pack::{pack, packed_len};
 pub use pool::{Pool, PoolError};
 pub use random::{Stream, fnv1a};
-pub use rows::{Bank, PADDING, Rows, multiply_rows};
+pub use rows::{Bank, PADDING, Rows, multiply_matrix, multiply_rows};
 pub use scratch::with_scratch;
 pub use shape::Shape;
 pub use tensor::Tensor;

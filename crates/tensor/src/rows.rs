@@ -1,7 +1,7 @@
 //! The product of located rows and packed panels: convolution without a patch matrix.
 
 use crate::kernel::{self, Finish, Isa, Kernel, PANEL, RowsTile, WithIsa};
-use crate::{Accumulate, Element, Epilogue, Pool, ViewMut, packed_len, with_scratch};
+use crate::{Accumulate, Element, Epilogue, Pool, View, ViewMut, packed_len, with_scratch};
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -108,6 +108,28 @@ pub fn multiply_rows<T: Element>(
         };
         job.run(&block, &locate);
     });
+}
+
+/// Multiplies the rows of a matrix as they lie in memory by every bank, as
+/// [`multiply_rows`] does.
+///
+/// # Shapes
+/// `a`: `m` rows of `k` channels; each bank: `k × c` packed numbers, output of `m` rows.
+///
+/// # Panics
+/// When sizes do not fit each other.
+pub fn multiply_matrix<T: Element>(pool: &Pool, a: View<'_, T>, banks: &mut [Bank<'_, T>]) {
+    let rows = Rows {
+        data: a.data(),
+        taps: 1,
+        width: a.shape().c,
+    };
+    let locate = |first: usize, offsets: &mut [u32]| {
+        for (i, offset) in offsets.iter_mut().enumerate() {
+            *offset = ((first + i) * a.stride()) as u32;
+        }
+    };
+    multiply_rows(pool, rows, locate, banks);
 }
 
 /// A bank as pointers, since tasks write parts of its output that interleave.

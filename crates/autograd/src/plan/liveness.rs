@@ -11,11 +11,11 @@ pub(super) struct Schedule {
 
 /// The steps between which a value is needed, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Live {
+pub(super) struct Live {
     /// The step that makes it; 0 for an input.
-    pub first: usize,
+    pub(super) first: usize,
     /// The last step that reads it; `usize::MAX` where it outlives the run.
-    pub last: usize,
+    pub(super) last: usize,
 }
 
 impl Live {

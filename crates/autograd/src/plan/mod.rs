@@ -12,7 +12,7 @@ use placement::Place;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-pub use liveness::Live;
+use liveness::Live;
 
 /// How a plan is made.
 #[derive(Clone, Copy, Debug)]

@@ -7,8 +7,8 @@ pub mod reference;
 
 use crate::{Activation, OpError, Window, conv2d};
 use inception_tensor::{
-    Accumulate, Bank, Element, Epilogue, Operand, Pool, Rows, Shape, View, ViewMut, multiply_outer,
-    multiply_rows, pack, packed_len, with_scratch,
+    Accumulate, Bank, Element, Epilogue, Operand, Pool, Shape, View, ViewMut, multiply_matrix,
+    multiply_outer, pack, packed_len, with_scratch,
 };
 
 /// The operator's name in messages.
@@ -109,23 +109,13 @@ pub fn backward_input<T: Element>(
     with_scratch(packed_len(k, n), |packed: &mut [T]| {
         pack(pool, Operand::Transposed(dy), k, 0, packed);
         with_scratch(c * n, |transposed: &mut [T]| {
-            let rows = Rows {
-                data: weight.data(),
-                taps: 1,
-                width: k,
-            };
             let bank = Bank {
                 packed,
                 accumulate: Accumulate::Replace,
                 epilogue: Epilogue::NONE,
                 c: ViewMut::new(transposed, Shape::matrix(c, n)),
             };
-            let locate = |first: usize, offsets: &mut [u32]| {
-                for (i, offset) in offsets.iter_mut().enumerate() {
-                    *offset = ((first + i) * weight.stride()) as u32;
-                }
-            };
-            multiply_rows(pool, rows, locate, &mut [bank]);
+            multiply_matrix(pool, weight, &mut [bank]);
             let transposed = View::new(transposed, Shape::matrix(c, n));
             pool.for_each_rows(dx, 1, |row, mut block| {
                 for (i, x) in block.row_mut(0).iter_mut().enumerate() {
