@@ -1,5 +1,6 @@
 //! How parameters begin.
 
+use crate::{ParamSpec, Role};
 use inception_ops::Activation;
 use inception_tensor::{Element, Stream, fnv1a};
 
@@ -13,6 +14,45 @@ pub enum Init {
         /// Largest magnitude.
         bound: f64,
     },
+    /// Normal around 0.
+    Normal {
+        /// Standard deviation.
+        std: f64,
+    },
+}
+
+/// By which rule the first weights of a whole network are drawn.
+///
+/// The scales and shifts of normalisations begin alike under all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Initializer {
+    /// Each layer's own: [`Init::kaiming`], and [`Init::logits`] in front of a softmax.
+    #[default]
+    He,
+    /// Caffe's `xavier` filler with the bias of 0.2 that BVLC's GoogLeNet gives to every
+    /// layer: weights uniform with variance `1/fan_in`.
+    Xavier,
+    /// Weights normal with a standard deviation of 0.01, biases 0: torchvision's GoogLeNet,
+    /// whose batch normalisation makes up for the scale.
+    Normal,
+}
+
+/// The bias of BVLC's GoogLeNet. It adds the same to every logit, which no softmax sees.
+const XAVIER_BIAS: f64 = 0.2;
+/// torchvision's standard deviation.
+const NORMAL_STD: f64 = 0.01;
+
+impl Initializer {
+    /// How a parameter begins.
+    pub fn of(self, spec: &ParamSpec) -> Init {
+        let fan_in = || spec.shape.n * spec.shape.h * spec.shape.w;
+        match (self, spec.role) {
+            (Self::Xavier, Role::Weight) => Init::uniform_of_variance(1.0 / fan_in() as f64),
+            (Self::Xavier, Role::Bias) => Init::Constant(XAVIER_BIAS),
+            (Self::Normal, Role::Weight) => Init::Normal { std: NORMAL_STD },
+            _ => spec.init,
+        }
+    }
 }
 
 impl Init {
@@ -63,6 +103,10 @@ impl Init {
                 (0..len)
                     .map(|_| T::of(stream.range(-bound, bound)))
                     .collect()
+            }
+            Self::Normal { std } => {
+                let mut stream = Stream::new(&[seed, fnv1a(name.as_bytes())]);
+                (0..len).map(|_| T::of(std * stream.normal())).collect()
             }
         }
     }

@@ -29,7 +29,7 @@ mod summary;
 pub use builder::Builder;
 pub use context::{AuxOutput, Ctx, Mode, Module, Network, Outputs};
 pub use error::{Mismatch, NnError, StateDictDifference};
-pub use init::Init;
+pub use init::{Init, Initializer};
 pub use layout::Layout;
 pub use meta::{MetaError, WeightsMeta};
 pub use model::{Aux, Model, ModelOptions, Resolved};

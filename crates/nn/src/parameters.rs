@@ -1,6 +1,6 @@
 //! The numbers of a model's parameters.
 
-use crate::{Model, Specs};
+use crate::{Initializer, Model, Specs};
 use inception_autograd::{ParamId, Params};
 use inception_tensor::Element;
 use std::sync::Arc;
@@ -28,15 +28,24 @@ impl<T: Element> Parameters<T> {
     /// First values: each a function of `seed`, the parameter's name and the place in its
     /// state-dict order.
     pub fn init(model: &Model, seed: u64) -> Self {
-        Self::from_specs(Arc::clone(model.specs()), seed)
+        Self::drawn_by(model, Initializer::default(), seed)
+    }
+
+    /// As [`Parameters::init`], by another rule.
+    pub fn drawn_by(model: &Model, initializer: Initializer, seed: u64) -> Self {
+        Self::draw(Arc::clone(model.specs()), initializer, seed)
     }
 
     /// First values of parameters that belong to no registered model.
     pub fn from_specs(specs: Arc<Specs>, seed: u64) -> Self {
+        Self::draw(specs, Initializer::default(), seed)
+    }
+
+    fn draw(specs: Arc<Specs>, initializer: Initializer, seed: u64) -> Self {
         let tensors = specs
             .iter()
             .map(|(_, spec)| {
-                let drawn: Vec<T> = spec.init.draw(seed, &spec.name, spec.shape.len());
+                let drawn: Vec<T> = initializer.of(spec).draw(seed, &spec.name, spec.shape.len());
                 let mut tensor = vec![T::zero(); drawn.len()];
                 spec.layout.read(spec.shape, &drawn, &mut tensor);
                 tensor

@@ -19,7 +19,7 @@ mod weights;
 
 pub use checkpoint::Best;
 pub use config::{
-    AuxHeads, BadImages, InitMode, NonFinitePolicy, OptimizerName, Order, ScheduleName, TrainConfig,
+    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order, ScheduleName, TrainConfig,
 };
 pub use datasets::Datasets;
 pub use ema::{ema_decay, ema_update};

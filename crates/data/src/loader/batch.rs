@@ -33,7 +33,7 @@ pub struct Batch {
     pub labels: Vec<u32>,
     /// Which `n` items of the dataset these are.
     pub items: Vec<usize>,
-    /// Height, width and channels of one image.
+    /// Views, height, width and channels of one image.
     pub(super) image: Option<Shape>,
     pub(super) skipped: Vec<(SkippedItem, DataError)>,
     home: Option<Arc<Spares>>,
@@ -50,10 +50,10 @@ impl Batch {
         self.labels.is_empty()
     }
 
-    /// `[n, h, w, c]`.
+    /// `[n, h, w, c]`, `n` times the views of each image where there are several.
     pub fn shape(&self) -> Shape {
         let image = self.image.unwrap_or(Shape::new(0, 0, 0, 0));
-        Shape::new(self.len(), image.h, image.w, image.c)
+        Shape::new(self.len() * image.n, image.h, image.w, image.c)
     }
 
     pub(super) fn take_skipped(&mut self) -> Vec<(SkippedItem, DataError)> {

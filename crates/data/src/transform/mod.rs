@@ -2,6 +2,7 @@
 
 mod augment;
 mod color;
+mod crops;
 mod metadata;
 #[cfg(test)]
 mod naive;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use augment::{Augment, PadCrop, ResizedCrop};
 pub use color::{ColorJitter, ColorStep};
+pub use crops::{CropPlan, CropTransform, Crops, View, mirror_into};
 pub use normalise::{Mirror, Normalise};
 pub use pipeline::{Pipeline, Transform};
 pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, Placement, Preprocess, ResizeSpec};

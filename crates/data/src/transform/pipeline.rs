@@ -12,7 +12,7 @@ use inception_tensor::{Shape, Stream};
 ///
 /// The result is a function of the picture and the stream alone.
 pub trait Transform: Send + Sync {
-    /// The shape of one image: `[1, h, w, c]`.
+    /// The shape of one image: `[1, h, w, c]`, or `[views, h, w, c]`.
     fn output(&self) -> Shape;
 
     /// Writes `image` into `out`, channels-last.

@@ -66,6 +66,18 @@ pub enum InitMode {
     Partial,
 }
 
+/// How first weights are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InitializerName {
+    /// So that signals keep their size through each layer and its ReLU.
+    He,
+    /// Caffe's, as BVLC's GoogLeNet has it.
+    Xavier,
+    /// Normal with a standard deviation of 0.01, as torchvision's GoogLeNet has it.
+    Normal,
+}
+
 /// What happens to training images that cannot be read: `fail` or `skip:N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]

@@ -1,6 +1,6 @@
 //! What a run does when it is told nothing.
 
-use super::{AuxHeads, BadImages, InitMode, NonFinitePolicy, OptimizerName, Order, ScheduleName};
+use super::{AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order, ScheduleName};
 use crate::TrainConfig;
 
 impl Default for TrainConfig {
@@ -36,6 +36,7 @@ impl Default for TrainConfig {
             augment: "basic".into(),
             ema: None,
             clip_grad: None,
+            initializer: InitializerName::He,
             init: None,
             init_mode: InitMode::Strict,
             freeze: Vec::new(),

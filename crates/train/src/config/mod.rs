@@ -7,11 +7,11 @@ mod tests;
 mod validate;
 
 pub use choices::{
-    AuxHeads, BadImages, InitMode, NonFinitePolicy, OptimizerName, Order, ScheduleName,
+    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order, ScheduleName,
 };
 
 use crate::{Curve, OptimizerConfig, OptimizerKind, Schedule, TrainError};
-use inception_nn::{Aux, ModelOptions};
+use inception_nn::{Aux, Initializer, ModelOptions};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -104,6 +104,8 @@ pub struct TrainConfig {
     /// The largest norm of all gradients together; unlimited where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_grad: Option<f64>,
+    /// How first weights are drawn.
+    pub initializer: InitializerName,
     /// A file of weights to begin with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
@@ -237,6 +239,15 @@ impl TrainConfig {
             },
             dropout: self.dropout,
             ..ModelOptions::default()
+        }
+    }
+
+    /// The rule that first weights are drawn by.
+    pub fn initializer(&self) -> Initializer {
+        match self.initializer {
+            InitializerName::He => Initializer::He,
+            InitializerName::Xavier => Initializer::Xavier,
+            InitializerName::Normal => Initializer::Normal,
         }
     }
 

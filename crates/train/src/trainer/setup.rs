@@ -212,7 +212,7 @@ impl Parts {
             }
         }
         Ok(Self {
-            params: Parameters::init(plans.model(), config.seed),
+            params: Parameters::drawn_by(plans.model(), config.initializer(), config.seed),
             notes: Vec::new(),
             config,
             identity,

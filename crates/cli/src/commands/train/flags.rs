@@ -3,7 +3,7 @@
 use crate::args::{Common, InputShape};
 use clap::Args;
 use inception_train::{
-    AuxHeads, BadImages, InitMode, NonFinitePolicy, OptimizerName, Order, ScheduleName, TrainConfig,
+    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order, ScheduleName, TrainConfig,
 };
 use serde::de::DeserializeOwned;
 use std::path::PathBuf;
@@ -58,6 +58,14 @@ pub(crate) struct TrainArgs {
     /// Share dropped in front of the logits [default: the model's]
     #[arg(long, value_name = "X", help_heading = "Model")]
     dropout: Option<f64>,
+    /// How first weights are drawn: he, xavier (Caffe's) or normal (torchvision's)
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = word::<InitializerName>,
+        help_heading = "Model"
+    )]
+    initializer: Option<InitializerName>,
     /// Begin with the weights of this file
     #[arg(long, value_name = "FILE", help_heading = "Model")]
     init: Option<PathBuf>,
@@ -262,6 +270,7 @@ impl TrainArgs {
             config.aux = AuxHeads::Drop;
         }
         set_some(&mut config.dropout, &self.dropout);
+        set(&mut config.initializer, &self.initializer);
         set_some(&mut config.init, &self.init);
         set(&mut config.init_mode, &self.init_mode);
         if !self.freeze.is_empty() {
