@@ -51,9 +51,9 @@ fn evaluation_refuses_what_it_cannot_do() {
     let eval = "eval --weights w.safetensors";
     for (words, code, expected) in [
         (
-            "--data shapes --crops 10",
+            "--data shapes --crops 12",
             2,
-            "--crops 10: only 1 crop is supported yet",
+            "invalid value '12' for '--crops <N>': expected 1, 10 or 144",
         ),
         ("", 2, "give --data SPEC: shapes"),
         (
@@ -216,4 +216,64 @@ fn an_image_is_taken_as_it_is_only_at_the_size_of_the_input() {
         message.contains("3 means and deviations, found 1 and 3"),
         "{message}"
     );
+}
+
+#[test]
+fn ten_crops_write_a_line_for_each_image_and_the_matrix_of_confusion() {
+    let place = Place::new();
+    place.photos(4);
+    place.run(&format!("{} --steps 1 --out run", common::TRAIN));
+    let eval = "eval --weights run/best.safetensors --data photos --quiet";
+    let found = place.json(&format!(
+        "{eval} --crops 10 --answers answers.csv --confusion"
+    ));
+    assert_eq!(found["crops"], 10);
+    let rows = found["confusion"].as_array().unwrap();
+    let total: u64 = rows
+        .iter()
+        .flat_map(|row| row.as_array().unwrap())
+        .map(|n| n.as_u64().unwrap())
+        .sum();
+    assert_eq!((rows.len(), total), (2, 4));
+    let calibration = &found["calibration"];
+    assert!(
+        calibration["ece"]
+            .as_f64()
+            .is_some_and(|e| (0.0..=1.0).contains(&e))
+    );
+    assert_eq!(calibration["bins"].as_array().unwrap().len(), 15);
+
+    let lines = fs::read_to_string(place.path("answers.csv")).unwrap();
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines[0], "path,class,prediction,probability");
+    assert_eq!(lines.len(), 5);
+    assert!(
+        lines[1].starts_with("photos/val/blue/00.jpg,blue,"),
+        "{}",
+        lines[1]
+    );
+    let said = place.run(&format!("{eval} --crops 10 --confusion"));
+    assert!(said.contains("ECE "), "{said}");
+}
+
+#[test]
+fn the_papers_table_has_a_row_for_each_number_of_models_and_crops() {
+    let place = Place::new();
+    place.photos(4);
+    place.run(&format!("{} --steps 1 --out run", common::TRAIN));
+    let eval = "eval --weights run/best.safetensors --weights run/best.safetensors --data photos";
+    let rows = place.json(&format!("{eval} --table --quiet"));
+    let rows = rows["table"].as_array().unwrap();
+    let of = |field: &'static str| rows.iter().map(move |r| r[field].as_u64().unwrap());
+    assert!(of("models").eq([1, 1, 1, 2, 2, 2]));
+    assert!(of("cost").eq([1, 10, 144, 2, 20, 288]));
+    // The same network twice is the same network.
+    assert_eq!(rows[1]["top1_error"], rows[4]["top1_error"]);
+    let said = place.run(&format!("{eval} --table"));
+    assert!(
+        said.starts_with("models  crops  cost  top-5 error  against base"),
+        "{said}"
+    );
+    let message = place.fail(2, &format!("{eval} --table --crops 10"));
+    assert!(message.contains("cannot be used with"), "{message}");
 }

@@ -36,7 +36,8 @@ pub use spec::{DatasetSpec, OpenOptions, Opened};
 pub use stats::{BadItem, CheckReport, MeasureOptions, SizeCount, Stats, check, measure};
 pub use subset::{Holdout, HoldoutParts, Subset};
 pub use transform::{
-    Augment, ColorJitter, ColorStep, CropPlan, CropTransform, Crops, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Mirror, Normalise,
-    PadCrop, Pipeline, Placement, Preprocess, ResizeSpec, ResizedCrop, Size, Transform, View,
-    Window, crop_and_resize, mirror_into, resize, resize_window,
+    Augment, ColorJitter, ColorStep, CropPlan, CropTransform, Crops, IMAGENET_MEAN, IMAGENET_STD,
+    Interpolation, Mirror, Normalise, PadCrop, Pipeline, Placement, Preprocess, ResizeSpec,
+    ResizedCrop, Size, Transform, View, Window, crop_and_resize, mirror_into, resize,
+    resize_window,
 };

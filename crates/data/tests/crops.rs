@@ -49,7 +49,12 @@ fn the_144_crops_lie_where_a_script_of_the_papers_text_puts_them() {
                 assert_eq!(width, height);
                 let scale = plan.scales[view.scale];
                 assert!(view.window.is_inside(scale), "{view:?} {scale:?}");
-                [scale.width.min(scale.height), left as usize, top as usize, width]
+                [
+                    scale.width.min(scale.height),
+                    left as usize,
+                    top as usize,
+                    width,
+                ]
             })
             .collect();
         let expected = picture["crops"].as_array().unwrap().iter();

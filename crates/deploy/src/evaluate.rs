@@ -1,16 +1,23 @@
 //! How good networks are on a dataset.
 
-use crate::{DeployError, Evaluation, Prediction, Predictor};
-use inception_data::{BadImages, Batch, Dataset, Loader, LoaderConfig, Pipeline};
+mod average;
+
+use crate::{DeployError, Evaluation, Predictor};
+use average::Average;
+use inception_data::{
+    BadImages, Batch, CropTransform, Crops, Dataset, Loader, LoaderConfig, Mirror, Preprocess,
+    mirror_into,
+};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// How networks are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EvalConfig {
-    /// Images in a batch; the last one may have fewer.
+    /// Views that a network runs on at a time; the last batch may have fewer.
     pub batch_size: usize,
-    /// Crops of an image whose probabilities are averaged; 1 is all there is yet.
-    pub crops: u32,
+    /// Views of an image whose probabilities are averaged.
+    pub crops: Crops,
     /// Threads that read and prepare images.
     pub workers: usize,
     /// What happens to images that cannot be read.
@@ -21,45 +28,62 @@ impl Default for EvalConfig {
     fn default() -> Self {
         Self {
             batch_size: 64,
-            crops: 1,
+            crops: Crops::One,
             workers: 1,
             bad_images: BadImages::Fail,
         }
     }
 }
 
-/// Evaluates networks as one: their probabilities are averaged.
+/// What networks say about one image of a dataset.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Answer<'a> {
+    /// The item of the dataset.
+    pub item: usize,
+    /// Its class.
+    pub label: usize,
+    /// By class: the logarithm of the probability, averaged over views and networks.
+    pub log_probs: &'a [f64],
+}
+
+/// Evaluates networks as one: their probabilities are averaged, over the views of each image
+/// and over the networks.
 ///
-/// `progress` is told how many images are done after each batch. The figures are the same
-/// for any number of threads and any size of batch.
+/// An image is resampled once for each scale and way of preparing it, whatever the number
+/// of networks; mirror images are made from the views, and batches are filled across images.
+/// `each` is told the answer about every image, in the dataset's order. The figures are the
+/// same for any number of threads and any size of batch.
 ///
 /// # Errors
-/// When there is no network or no image, the classes of networks and dataset differ, more
-/// than one crop is asked for, an image cannot be read, or memory is not to be had.
+/// When there is no network or no image, the classes of networks and dataset differ, views
+/// do not fit an input, an image cannot be read, or memory is not to be had.
 pub fn evaluate(
     predictors: &mut [Predictor],
     dataset: &Arc<dyn Dataset>,
     config: &EvalConfig,
-    mut progress: impl FnMut(u64),
+    mut each: impl FnMut(&Answer<'_>),
 ) -> Result<Evaluation, DeployError> {
     check(predictors, dataset.as_ref(), config)?;
     let mut sources = Sources::open(predictors, dataset, config)?;
     let mut found = Evaluation::new(dataset.classes(), predictors.len(), config.crops);
+    let mut views = Views::new(&sources, config, predictors);
     while let Some(batches) = sources.next()? {
-        let labels = &batches[0].labels;
-        let mut sums: Vec<LogMean> = labels.iter().map(|_| LogMean::default()).collect();
-        for (predictor, &source) in predictors.iter_mut().zip(&sources.of_predictor) {
-            let batch = &batches[source];
-            let answers = predictor.classifier().run(batch.len(), &batch.images)?;
-            for (sum, answer) in sums.iter_mut().zip(&answers) {
-                sum.add(answer);
+        for i in 0..batches[0].len() {
+            let (item, label) = (batches[0].items[i], batches[0].labels[i] as usize);
+            views.open(item, label, predictors.len());
+            for view in 0..config.crops.unmirrored() {
+                for &mirror in config.crops.mirrors() {
+                    views.add(&batches, i, view, mirror);
+                    if views.waiting() == config.batch_size {
+                        views.run(predictors, &sources.of_predictor)?;
+                    }
+                }
             }
         }
-        for (sum, &label) in sums.into_iter().zip(labels) {
-            found.add(label as usize, &sum.finish(predictors.len()));
-        }
-        progress(found.images);
+        views.close(&mut found, &mut each);
     }
+    views.run(predictors, &sources.of_predictor)?;
+    views.close(&mut found, &mut each);
     found.skipped = sources.skipped();
     Ok(found)
 }
@@ -70,9 +94,8 @@ fn check(
     config: &EvalConfig,
 ) -> Result<(), DeployError> {
     let usage = |message: String| Err(DeployError::Usage(message));
-    if config.crops != 1 {
-        let crops = config.crops;
-        return usage(format!("{crops} crops are not supported yet: use 1 crop"));
+    if config.batch_size == 0 {
+        return usage("a batch has at least 1 item, found 0".to_owned());
     }
     if predictors.is_empty() {
         return usage("nothing to evaluate: give at least one file of weights".to_owned());
@@ -112,28 +135,28 @@ impl Sources {
         dataset: &Arc<dyn Dataset>,
         config: &EvalConfig,
     ) -> Result<Self, DeployError> {
-        let mut pipelines: Vec<&Pipeline> = Vec::new();
+        let mut ways: Vec<&Preprocess> = Vec::new();
         let mut of_predictor = Vec::new();
         for predictor in predictors {
-            let own = predictor.pipeline();
-            let same = |p: &&Pipeline| p.preprocess() == own.preprocess();
-            let place = pipelines.iter().position(same);
-            of_predictor.push(place.unwrap_or(pipelines.len()));
+            let own = predictor.preprocess();
+            let place = ways.iter().position(|way| *way == own);
+            of_predictor.push(place.unwrap_or(ways.len()));
             if place.is_none() {
-                pipelines.push(own);
+                ways.push(own);
             }
         }
         let settings = LoaderConfig {
             workers: config.workers,
             prefetch: config.workers.max(1) + 1,
             bad_images: config.bad_images,
-            ..LoaderConfig::evaluation(config.batch_size)
+            // As many images as have the views of a batch.
+            ..LoaderConfig::evaluation((config.batch_size / config.crops.count()).max(1))
         };
-        let open = |pipeline: &Pipeline| {
-            let transform = Arc::new(pipeline.clone());
+        let open = |way: &Preprocess| {
+            let transform = Arc::new(CropTransform::new(way.clone(), config.crops)?);
             Loader::new(Arc::clone(dataset), transform, settings.clone())
         };
-        let loaders = pipelines.into_iter().map(open);
+        let loaders = ways.into_iter().map(open);
         Ok(Self {
             loaders: loaders.collect::<Result<_, _>>()?,
             of_predictor,
@@ -167,41 +190,123 @@ impl Sources {
     }
 }
 
-/// `ln (1/m · Σ p)` from logits, by class, in double precision.
-#[derive(Default)]
-struct LogMean {
-    log_sum: Vec<f64>,
+/// An image whose views are not all answered for.
+struct Open {
+    item: usize,
+    label: usize,
+    /// By network.
+    sums: Vec<Average>,
 }
 
-impl LogMean {
-    fn add(&mut self, answer: &Prediction) {
-        let own = log_softmax(&answer.logits);
-        if self.log_sum.is_empty() {
-            self.log_sum = own;
-            return;
+/// Views on their way into the networks.
+struct Views {
+    /// The networks' input, for each way of preparing images.
+    inputs: Vec<Vec<f32>>,
+    /// Width and channels of those.
+    rows: Vec<[usize; 2]>,
+    /// To which image each view of the inputs belongs, counted from the first.
+    owners: Vec<u64>,
+    /// Images in the order of the dataset.
+    images: VecDeque<Open>,
+    /// How many images were closed.
+    closed: u64,
+    /// Views of an image.
+    views: usize,
+}
+
+impl Views {
+    fn new(sources: &Sources, config: &EvalConfig, predictors: &[Predictor]) -> Self {
+        let first_of = |source| {
+            let mut places = sources.of_predictor.iter();
+            let i = places.position(|&s| s == source);
+            predictors[i.expect("each way of preparing images is some network's")].preprocess()
+        };
+        let rows = (0..sources.loaders.len()).map(|source| {
+            let [channels, _, width] = first_of(source).input;
+            [width, channels]
+        });
+        Self {
+            inputs: vec![Vec::new(); sources.loaders.len()],
+            rows: rows.collect(),
+            owners: Vec::new(),
+            images: VecDeque::new(),
+            closed: 0,
+            views: config.crops.count(),
         }
-        for (sum, x) in self.log_sum.iter_mut().zip(own) {
-            let most = sum.max(x);
-            // Both may be −∞, whose difference is NaN.
-            if most > f64::NEG_INFINITY && !sum.is_nan() && !x.is_nan() {
-                *sum = most + ((*sum - most).exp() + (x - most).exp()).ln();
-            } else if x.is_nan() {
-                *sum = f64::NAN;
+    }
+
+    fn waiting(&self) -> usize {
+        self.owners.len()
+    }
+
+    /// Begins an image.
+    fn open(&mut self, item: usize, label: usize, networks: usize) {
+        self.images.push_back(Open {
+            item,
+            label,
+            sums: vec![Average::default(); networks],
+        });
+    }
+
+    /// Takes view `view` of image `i` of a batch, as each way of preparing it made it, for the
+    /// image that was opened last.
+    fn add(&mut self, batches: &[Batch], i: usize, view: usize, mirror: Mirror) {
+        for ((batch, input), &[width, channels]) in
+            batches.iter().zip(&mut self.inputs).zip(&self.rows)
+        {
+            let len = batch.images.len() / batch.shape().n;
+            let views = batch.shape().n / batch.len();
+            let from = &batch.images[(i * views + view) * len..][..len];
+            let start = input.len();
+            match mirror {
+                Mirror::No => input.extend_from_slice(from),
+                Mirror::Horizontal => {
+                    input.resize(start + len, 0.0);
+                    mirror_into(from, width, channels, &mut input[start..]);
+                }
             }
         }
+        self.owners.push(self.closed + self.images.len() as u64 - 1);
     }
 
-    fn finish(mut self, models: usize) -> Vec<f64> {
-        let log_models = (models as f64).ln();
-        self.log_sum.iter_mut().for_each(|x| *x -= log_models);
-        self.log_sum
+    /// Runs the networks on all views that wait.
+    fn run(
+        &mut self,
+        predictors: &mut [Predictor],
+        of_predictor: &[usize],
+    ) -> Result<(), DeployError> {
+        if self.owners.is_empty() {
+            return Ok(());
+        }
+        for (network, (predictor, &source)) in predictors.iter_mut().zip(of_predictor).enumerate() {
+            let answers = predictor
+                .classifier()
+                .run(self.owners.len(), &self.inputs[source])?;
+            for (&owner, answer) in self.owners.iter().zip(&answers) {
+                let image = &mut self.images[(owner - self.closed) as usize];
+                image.sums[network].add_logits(&answer.logits);
+            }
+        }
+        self.owners.clear();
+        self.inputs.iter_mut().for_each(Vec::clear);
+        Ok(())
     }
-}
 
-/// `xᵢ − ln Σ exp xⱼ`.
-fn log_softmax(logits: &[f32]) -> Vec<f64> {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let shifted = logits.iter().map(|&x| f64::from(x) - f64::from(most));
-    let log_sum = shifted.clone().map(f64::exp).sum::<f64>().ln();
-    shifted.map(|x| x - log_sum).collect()
+    /// Enters the images of which every view was answered for.
+    fn close(&mut self, found: &mut Evaluation, each: &mut impl FnMut(&Answer<'_>)) {
+        let answered = |image: &Open| image.sums.iter().all(|sum| sum.count() == self.views);
+        while self.images.front().is_some_and(answered) {
+            let Some(Open { item, label, sums }) = self.images.pop_front() else {
+                return;
+            };
+            let log_probs = &Average::of(sums);
+            found.add(label, log_probs);
+            self.closed += 1;
+            each(&Answer {
+                item,
+                label,
+                log_probs,
+            });
+        }
+    }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod calibration;
 mod error;
 mod evaluate;
 mod predictor;
@@ -9,8 +10,9 @@ mod runner;
 mod tally;
 pub mod weights;
 
+pub use calibration::{Bin, Calibration};
 pub use error::DeployError;
-pub use evaluate::{EvalConfig, evaluate};
+pub use evaluate::{Answer, EvalConfig, evaluate};
 pub use predictor::{Classifier, Prediction, Predictor, PredictorConfig};
 pub use ranking::{Ranked, rank_of, top};
 pub use tally::{ClassTally, Evaluation};

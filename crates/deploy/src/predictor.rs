@@ -174,10 +174,6 @@ impl Predictor {
         self.pipeline.preprocess()
     }
 
-    pub(crate) fn pipeline(&self) -> &Pipeline {
-        &self.pipeline
-    }
-
     /// Names of the classes by label; empty where the weights have none.
     pub fn class_names(&self) -> &[String] {
         &self.class_names

@@ -1,6 +1,8 @@
 //! Counting right and wrong answers.
 
+use crate::Calibration;
 use crate::ranking::{rank_of, top};
+use inception_data::Crops;
 
 /// Answers about the images of one class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,17 +49,21 @@ pub struct Evaluation {
     pub skipped: u64,
     /// How many networks were averaged.
     pub models: usize,
-    /// How many crops of an image were averaged.
-    pub crops: u32,
+    /// Which views of an image were averaged.
+    pub crops: Crops,
     /// For how many images a network gave a number that is not finite.
     pub non_finite: u64,
     /// By label.
     pub per_class: Vec<ClassTally>,
+    /// Whether probabilities mean what they say.
+    pub calibration: Calibration,
+    /// By label and by answer.
+    confusion: Vec<u64>,
     loss_sum: f64,
 }
 
 impl Evaluation {
-    pub(crate) fn new(classes: &[String], models: usize, crops: u32) -> Self {
+    pub(crate) fn new(classes: &[String], models: usize, crops: Crops) -> Self {
         let tally = |class: &String| ClassTally {
             class: class.clone(),
             ..ClassTally::default()
@@ -66,6 +72,7 @@ impl Evaluation {
             models,
             crops,
             per_class: classes.iter().map(tally).collect(),
+            confusion: vec![0; classes.len() * classes.len()],
             ..Self::default()
         }
     }
@@ -86,6 +93,11 @@ impl Evaluation {
         self.loss_sum / self.images as f64
     }
 
+    /// By label, and in each row by answer: how many images of a class were taken for which.
+    pub fn confusion(&self) -> impl ExactSizeIterator<Item = &[u64]> {
+        self.confusion.chunks_exact(self.per_class.len().max(1))
+    }
+
     fn share(&self, count: impl Fn(&ClassTally) -> u64) -> f64 {
         let right = self.per_class.iter().map(count).sum();
         ratio(right, self.images).unwrap_or(0.0)
@@ -96,6 +108,8 @@ impl Evaluation {
         let rank = rank_of(log_probs, label);
         if let Some(best) = top(log_probs, 1).next() {
             self.per_class[best.index].predicted += 1;
+            self.confusion[label * log_probs.len() + best.index] += 1;
+            self.calibration.add(label, best.index, log_probs);
         }
         let class = &mut self.per_class[label];
         class.images += 1;

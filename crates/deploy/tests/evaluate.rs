@@ -4,8 +4,8 @@ mod common;
 
 use common::{predictor, weights};
 use inception_data::shapes::{Shapes, ShapesConfig};
-use inception_data::{Dataset, Split};
-use inception_deploy::{EvalConfig, Evaluation, Predictor, evaluate};
+use inception_data::{CropTransform, Crops, Dataset, Split, Transform};
+use inception_deploy::{Answer, EvalConfig, Evaluation, Predictor, evaluate};
 use std::sync::Arc;
 
 fn shapes(n: usize) -> Arc<dyn Dataset> {
@@ -123,12 +123,12 @@ fn what_does_not_fit_together_is_refused() {
     };
     let mut one = [predictor(weights(0), 1)];
     let config = EvalConfig {
-        crops: 10,
+        batch_size: 0,
         ..EvalConfig::default()
     };
     assert_eq!(
         refused(&mut one, &config),
-        "10 crops are not supported yet: use 1 crop"
+        "a batch has at least 1 item, found 0"
     );
     assert!(refused(&mut [], &EvalConfig::default()).contains("at least one file"));
     let mut named = weights(0);
@@ -138,4 +138,64 @@ fn what_does_not_fit_together_is_refused() {
         message.contains("\"0\" and \"disc\" have the same number"),
         "{message}"
     );
+}
+
+#[test]
+fn views_of_an_image_are_averaged_whatever_the_size_of_batches() {
+    let data = shapes(3);
+    for crops in [Crops::Ten, Crops::Paper] {
+        let run = |batch_size, seeds: &[u64]| {
+            let mut networks: Vec<Predictor> =
+                seeds.iter().map(|&s| predictor(weights(s), 1)).collect();
+            let config = EvalConfig {
+                batch_size,
+                crops,
+                ..EvalConfig::default()
+            };
+            let mut items = Vec::new();
+            let each = |answer: &Answer<'_>| items.push((answer.item, answer.label));
+            let found = evaluate(&mut networks, &data, &config, each).unwrap();
+            let labels = (0..3).map(|i| (i, data.label(i) as usize));
+            assert_eq!(items, labels.collect::<Vec<_>>());
+            found
+        };
+        let found = run(7, &[1]);
+        assert_eq!(found, run(64, &[1]));
+        assert_eq!(run(31, &[1, 2]), run(300, &[1, 2]));
+        let expected = mean_loss(&data, crops);
+        assert!(
+            (found.loss() - expected).abs() < 1e-5,
+            "{} {expected}",
+            found.loss()
+        );
+        assert_eq!(found.confusion().flatten().sum::<u64>(), 3);
+    }
+}
+
+/// Loss of the network of seed 1, each view and its mirror image run alone.
+fn mean_loss(data: &Arc<dyn Dataset>, crops: Crops) -> f64 {
+    let mut network = predictor(weights(1), 1);
+    let transform = CropTransform::new(network.preprocess().clone(), crops).unwrap();
+    let shape = transform.output();
+    let mut loss = 0.0;
+    for i in 0..data.len() {
+        let sample = data.get(i).unwrap();
+        let mut views = vec![0.0; shape.len()];
+        let mut stream = inception_tensor::Stream::new(&[]);
+        transform
+            .apply(&sample.image, &mut stream, &mut views)
+            .unwrap();
+        let mut mean = 0.0;
+        for view in views.chunks_exact(shape.len() / shape.n) {
+            let pixel = |y: usize, x: usize| &view[(y * shape.w + x) * shape.c..][..shape.c];
+            let places = (0..shape.h).flat_map(|y| (0..shape.w).rev().map(move |x| (y, x)));
+            let mirrored: Vec<f32> = places.flat_map(|(y, x)| pixel(y, x)).copied().collect();
+            for image in [view, &mirrored] {
+                let answer = &network.classifier().run(1, image).unwrap()[0];
+                mean += f64::from(answer.probs[sample.label as usize]) / crops.count() as f64;
+            }
+        }
+        loss -= mean.ln() / data.len() as f64;
+    }
+    loss
 }

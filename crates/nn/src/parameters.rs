@@ -45,7 +45,9 @@ impl<T: Element> Parameters<T> {
         let tensors = specs
             .iter()
             .map(|(_, spec)| {
-                let drawn: Vec<T> = initializer.of(spec).draw(seed, &spec.name, spec.shape.len());
+                let drawn: Vec<T> = initializer
+                    .of(spec)
+                    .draw(seed, &spec.name, spec.shape.len());
                 let mut tensor = vec![T::zero(); drawn.len()];
                 spec.layout.read(spec.shape, &drawn, &mut tensor);
                 tensor

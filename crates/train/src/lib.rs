@@ -19,7 +19,8 @@ mod weights;
 
 pub use checkpoint::Best;
 pub use config::{
-    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order, ScheduleName, TrainConfig,
+    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
+    ScheduleName, TrainConfig,
 };
 pub use datasets::Datasets;
 pub use ema::{ema_decay, ema_update};

@@ -1,17 +1,20 @@
 //! `inception eval`.
 
+mod answers;
+mod report;
+mod table3;
+
 use crate::args::{Common, DataArgs, SplitName, WeightsArgs};
 use crate::exit::{Outcome, usage};
-use crate::table::{Align, pairs, table, text};
-use crate::{numbers, output, progress};
+use crate::{output, progress};
+use answers::AnswersFile;
 use anyhow::Result;
 use clap::Args;
-use inception_data::BadImages;
+use inception_data::{BadImages, Crops, Opened};
 use inception_deploy::{EvalConfig, Evaluation, Predictor, PredictorConfig, evaluate};
-use serde::Serialize;
 use std::path::PathBuf;
 
-/// Measure top-1, top-5, loss and per-class figures of weights
+/// Measure top-1, top-5, loss, calibration and per-class figures of weights
 #[derive(Args, Debug)]
 pub(crate) struct EvalArgs {
     /// File of weights; several are averaged as an ensemble
@@ -20,10 +23,20 @@ pub(crate) struct EvalArgs {
     /// Part of the data set
     #[arg(long, value_enum, default_value = "val")]
     split: SplitName,
-    /// Crops of each image that are averaged: 1; 10 and 144 are not there yet
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    crops: u32,
-    /// Images in a batch
+    /// Views of each image whose probabilities are averaged: 1, 10 or 144
+    #[arg(long, value_name = "N", value_parser = crops, default_value = "1")]
+    crops: Crops,
+    /// Evaluate the first network alone and all together, with 1, 10 and 144 crops each, and
+    /// print the table that the paper prints
+    #[arg(long, conflicts_with_all = ["crops", "answers", "confusion"])]
+    table: bool,
+    /// Write a line for each image into this CSV file: path, class, prediction, probability
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+    /// Show which classes are taken for which
+    #[arg(long)]
+    confusion: bool,
+    /// Views in a batch
     #[arg(long, value_name = "N", default_value_t = 64)]
     batch_size: usize,
     /// Threads that read images
@@ -40,47 +53,44 @@ pub(crate) struct EvalArgs {
     common: Common,
 }
 
-#[derive(Serialize)]
-struct Report<'a> {
-    top1: f64,
-    top5: f64,
-    /// `null` where a network gave numbers that are not finite.
-    loss: f64,
-    images: u64,
-    crops: u32,
-    models: usize,
-    skipped: u64,
-    non_finite: u64,
-    split: &'static str,
-    per_class: Vec<Class<'a>>,
-}
-
-#[derive(Serialize)]
-struct Class<'a> {
-    class: &'a str,
-    index: usize,
-    images: u64,
-    top1: Option<f64>,
-    top5: Option<f64>,
-    precision: Option<f64>,
+fn crops(text: &str) -> Result<Crops, String> {
+    let count = text.parse().ok();
+    let found = count.and_then(Crops::of_count);
+    found.ok_or_else(|| "expected 1, 10 or 144".to_owned())
 }
 
 pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
-    let talk = args.common.talk();
-    if args.crops != 1 {
-        return Err(usage(format!(
-            "--crops {}: only 1 crop is supported yet; leave --crops away",
-            args.crops
-        )));
-    }
     let spec = args.data.data.as_deref().ok_or_else(|| {
         usage("give --data SPEC: shapes, fashion-mnist, cifar10, cifar100 or a path")
     })?;
     let mut predictors = load(args)?;
-    let opened = args.data.open(spec, args.split.split(), talk)?;
+    let opened = args
+        .data
+        .open(spec, args.split.split(), args.common.talk())?;
+    if args.table {
+        let rows = table3::measure(args, &mut predictors, &opened)?;
+        table3::show(args, &rows)?;
+        return Ok(Outcome::Done);
+    }
+    let mut file = AnswersFile::create(args.answers.as_deref(), opened.dataset.as_ref())?;
+    let found = measure(args, &mut predictors, &opened, args.crops, &mut file)?;
+    file.finish()?;
+    report::show(args, &found)?;
+    Ok(Outcome::Done)
+}
+
+/// Evaluates `predictors` as one, and says what was odd.
+fn measure(
+    args: &EvalArgs,
+    predictors: &mut [Predictor],
+    opened: &Opened,
+    crops: Crops,
+    file: &mut AnswersFile<'_>,
+) -> Result<Evaluation> {
+    let talk = args.common.talk();
     let config = EvalConfig {
         batch_size: args.batch_size,
-        crops: args.crops,
+        crops,
         workers: args.workers,
         bad_images: match args.skip_bad_images {
             0 => BadImages::Fail,
@@ -88,8 +98,9 @@ pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
         },
     };
     let bar = progress::bar(talk, opened.dataset.len() as u64, "images");
-    let found = evaluate(&mut predictors, &opened.dataset, &config, |done| {
-        bar.set_position(done)
+    let found = evaluate(predictors, &opened.dataset, &config, |answer| {
+        bar.inc(1);
+        file.add(answer);
     })?;
     bar.finish_and_clear();
     if found.skipped > 0 {
@@ -104,8 +115,7 @@ pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
             found.non_finite
         ));
     }
-    show(args, &found)?;
-    Ok(Outcome::Done)
+    Ok(found)
 }
 
 fn load(args: &EvalArgs) -> Result<Vec<Predictor>> {
@@ -118,66 +128,4 @@ fn load(args: &EvalArgs) -> Result<Vec<Predictor>> {
         Ok(Predictor::new(weights, &config)?)
     };
     args.files.iter().map(load).collect()
-}
-
-fn show(args: &EvalArgs, found: &Evaluation) -> Result<()> {
-    let per_class = found.per_class.iter().enumerate();
-    let report = Report {
-        top1: found.top1(),
-        top5: found.top5(),
-        loss: found.loss(),
-        images: found.images,
-        crops: found.crops,
-        models: found.models,
-        skipped: found.skipped,
-        non_finite: found.non_finite,
-        split: args.split.name(),
-        per_class: per_class
-            .map(|(index, tally)| Class {
-                class: &tally.class,
-                index,
-                images: tally.images,
-                top1: tally.top1(),
-                top5: tally.top5(),
-                precision: tally.precision(),
-            })
-            .collect(),
-    };
-    if args.common.json {
-        return output::json(&report);
-    }
-    let mut text = classes(&report);
-    text.push('\n');
-    text.push_str(&pairs(&[
-        (
-            "images",
-            format!("{} ({})", numbers::grouped(report.images), report.split),
-        ),
-        ("top-1", numbers::percent(report.top1)),
-        ("top-5", numbers::percent(report.top5)),
-        ("loss", format!("{:.4}", report.loss)),
-    ]));
-    output::print(&text)
-}
-
-fn classes(report: &Report<'_>) -> String {
-    use Align::{Left, Right};
-    let mut table = table(&[
-        ("class", Left),
-        ("images", Right),
-        ("top-1", Right),
-        ("top-5", Right),
-        ("precision", Right),
-    ]);
-    let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), numbers::percent);
-    for class in &report.per_class {
-        table.add_row([
-            output::printable(class.class),
-            numbers::grouped(class.images),
-            percent(class.top1),
-            percent(class.top5),
-            percent(class.precision),
-        ]);
-    }
-    text(&table)
 }

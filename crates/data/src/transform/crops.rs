@@ -176,11 +176,7 @@ fn squares(size: Size) -> [Window; 3] {
         top: top as isize,
         ..middle
     };
-    [
-        at(0, 0),
-        middle,
-        at(size.width - side, size.height - side),
-    ]
+    [at(0, 0), middle, at(size.width - side, size.height - side)]
 }
 
 /// Upper left, upper right, lower left and lower right corner and the middle of `outer`.
@@ -258,7 +254,12 @@ impl Transform for CropTransform {
         let view_len = self.output().len() / self.crops.unmirrored();
         let mut outs = out.chunks_exact_mut(view_len);
         for (i, &scale) in plan.scales.iter().enumerate() {
-            let views: Vec<View> = plan.views.iter().copied().filter(|v| v.scale == i).collect();
+            let views: Vec<View> = plan
+                .views
+                .iter()
+                .copied()
+                .filter(|v| v.scale == i)
+                .collect();
             let (resized, views) = scaled_picture(image, scale, views, by);
             let resized = resized.as_ref().unwrap_or(image);
             for (view, out) in views.into_iter().zip(&mut outs) {

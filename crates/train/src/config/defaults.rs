@@ -1,6 +1,9 @@
 //! What a run does when it is told nothing.
 
-use super::{AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order, ScheduleName};
+use super::{
+    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
+    ScheduleName,
+};
 use crate::TrainConfig;
 
 impl Default for TrainConfig {

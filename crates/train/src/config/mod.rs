@@ -7,7 +7,8 @@ mod tests;
 mod validate;
 
 pub use choices::{
-    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order, ScheduleName,
+    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
+    ScheduleName,
 };
 
 use crate::{Curve, OptimizerConfig, OptimizerKind, Schedule, TrainError};

@@ -3,7 +3,8 @@
 use crate::args::{Common, InputShape};
 use clap::Args;
 use inception_train::{
-    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order, ScheduleName, TrainConfig,
+    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
+    ScheduleName, TrainConfig,
 };
 use serde::de::DeserializeOwned;
 use std::path::PathBuf;
