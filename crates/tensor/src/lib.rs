@@ -15,6 +15,8 @@
 struct Readme;
 
 mod arena;
+mod batch;
+mod boxes;
 mod element;
 mod gemm;
 mod kernel;
@@ -29,9 +31,11 @@ mod tensor;
 mod view;
 
 pub use arena::{Arena, ArenaError, Region, Slots};
+pub use batch::{Batch, multiply_batch};
+pub use boxes::BoxMut;
 pub use element::Element;
 pub use gemm::{Accumulate, Epilogue, Operand, gemm};
-pub use kernel::{Kernel, KernelError, PANEL};
+pub use kernel::{Kernel, KernelError, PANEL, Vectorize};
 pub use outer::multiply_outer;
 pub use pack::{pack, packed_len};
 pub use pool::{Pool, PoolError};

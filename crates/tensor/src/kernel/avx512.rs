@@ -11,14 +11,19 @@ use std::arch::x86_64::{
 };
 use std::ptr::with_exposed_provenance;
 
-/// Proof that the processor has AVX-512F.
+/// Proof that the processor has AVX-512 F, and BW, DQ and VL, which all but the first
+/// processors with it have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512(());
 
 impl Avx512 {
     /// The proof, where the processor has it.
     pub(crate) fn new() -> Option<Self> {
-        std::arch::is_x86_feature_detected!("avx512f").then_some(Self(()))
+        let all = std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("avx512dq")
+            && std::arch::is_x86_feature_detected!("avx512vl");
+        all.then_some(Self(()))
     }
 }
 

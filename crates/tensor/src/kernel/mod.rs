@@ -8,6 +8,9 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod vectorize;
+
+pub use vectorize::Vectorize;
 
 use std::sync::OnceLock;
 use thiserror::Error;
