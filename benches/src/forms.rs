@@ -4,8 +4,8 @@ use crate::block::Block;
 use anyhow::{Result, ensure};
 use inception_autograd::{GraphError, Var};
 use inception_nn::modules::{
-    AdaptiveAvgPool2d, BasicConv2d, Bias, Conv2d, Conv2dConfig, ConvStyle, Flatten, Inception,
-    InceptionConfig, Linear, MaxPool2d, NaiveInception, Sequential,
+    self, AdaptiveAvgPool2d, BasicConv2d, Bias, Conv2d, Conv2dConfig, ConvStyle, Flatten,
+    InceptionConfig, Linear, MaxPool2d, Sequential,
 };
 use inception_nn::{Builder, Ctx, Module};
 use inception_ops::{Activation, Window};
@@ -26,7 +26,7 @@ pub fn same(side: usize) -> Window {
 /// When it does not fit the input.
 pub fn reduced(input: Shape, config: &InceptionConfig) -> Result<Block, GraphError> {
     Block::record(input, |b| {
-        Inception::new(b, ConvStyle::Biased, 5, input.c, config)
+        modules::Block::new(b, ConvStyle::Biased, input.c, &config.branches(5))
     })
 }
 
@@ -36,7 +36,7 @@ pub fn reduced(input: Shape, config: &InceptionConfig) -> Result<Block, GraphErr
 /// When it does not fit the input.
 pub fn naive(input: Shape, config: &InceptionConfig) -> Result<Block, GraphError> {
     Block::record(input, |b| {
-        NaiveInception::new(b, ConvStyle::Biased, input.c, config)
+        modules::Block::new(b, ConvStyle::Biased, input.c, &config.naive_branches())
     })
 }
 
@@ -69,25 +69,22 @@ pub fn stacked(places: &[Place]) -> Result<Block> {
     ensure!(!places.is_empty(), "no module to stack");
     let input = places[0].input;
     let block = Block::record(input, |b| {
-        let mut modules: Vec<Box<dyn Module>> = Vec::new();
+        let mut stack: Vec<Box<dyn Module>> = Vec::new();
         let (mut c, mut h) = (input.c, input.h);
         for (i, place) in places.iter().enumerate() {
             if place.input.h != h {
                 let pool = Window::square(3).stride(2).ceil();
-                modules.push(Box::new(MaxPool2d::new(&b.at(&format!("pool{i}")), pool)));
+                stack.push(Box::new(MaxPool2d::new(&b.at(&format!("pool{i}")), pool)));
                 h = place.input.h;
             }
             let at = &mut b.at(&i.to_string());
             let config = &place.config;
-            modules.push(Box::new(NaiveInception::new(
-                at,
-                ConvStyle::Biased,
-                c,
-                config,
-            )));
+            let branches = config.naive_branches();
+            let module = modules::Block::new(at, ConvStyle::Biased, c, &branches);
+            stack.push(Box::new(module));
             c += config.c1 + config.c3 + config.c5;
         }
-        Sequential::new(modules)
+        Sequential::new(stack)
     })?;
     Ok(block)
 }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use inception_autograd::{
     DType, Executor, Graph, Passes, Plan, PlanOptions, RunKey, Var, differentiate, optimise,
 };
-use inception_nn::modules::{AdaptiveAvgPool2d, ConvStyle, Inception, InceptionConfig, Linear};
+use inception_nn::modules::{AdaptiveAvgPool2d, Block, ConvStyle, InceptionConfig, Linear};
 use inception_nn::{Builder, Ctx, Mode, Module, Parameters, Specs};
 use inception_tensor::{Pool, Shape};
 use std::sync::Arc;
@@ -45,7 +45,12 @@ impl Training {
         let mut specs = Specs::default();
         let mut b = Builder::new(&mut specs);
         let channels = &config.config;
-        let module = Inception::new(&mut b.at("module"), config.style, 5, input.c, channels);
+        let module = Block::new(
+            &mut b.at("module"),
+            config.style,
+            input.c,
+            &channels.branches(5),
+        );
         let average = AdaptiveAvgPool2d::global(&b.at("average"));
         let linear = Linear::new(&mut b.at("fc"), channels.c_out(), CLASSES);
         let mut graph = Graph::new();

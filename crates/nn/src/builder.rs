@@ -32,7 +32,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The child called `name`.
+    /// The child called `name`; an empty name is this place itself.
     pub fn at(&mut self, name: &str) -> Builder<'_> {
         Builder {
             path: self.join(name),
@@ -82,9 +82,10 @@ impl<'a> Builder<'a> {
     }
 
     fn join(&self, name: &str) -> String {
-        match self.path.as_str() {
-            "" => name.to_owned(),
-            path => format!("{path}.{name}"),
+        match (self.path.as_str(), name) {
+            ("", name) => name.to_owned(),
+            (path, "") => path.to_owned(),
+            (path, name) => format!("{path}.{name}"),
         }
     }
 }

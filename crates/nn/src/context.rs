@@ -60,18 +60,12 @@ pub struct AuxOutput {
 /// What a classifier's forward pass ends in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outputs {
+    /// What the last linear layer reads, before dropout: `[n, 1, 1, c]`.
+    pub features: Var,
     /// `[n, 1, 1, classes]`.
     pub logits: Var,
     /// Auxiliary heads, in training alone.
     pub aux: Vec<AuxOutput>,
-}
-
-impl From<Var> for Outputs {
-    /// A classifier without auxiliary heads.
-    fn from(logits: Var) -> Self {
-        let aux = Vec::new();
-        Self { logits, aux }
-    }
 }
 
 /// A whole classifier.

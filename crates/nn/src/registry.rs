@@ -1,7 +1,9 @@
 //! Which models there are.
 
-use crate::models::{AlexNet, GoogLeNet, GoogLeNetConfig};
-use crate::models::{InceptionSmall, SimpleInceptionNet, Vgg16};
+use crate::models::{
+    BnInception, GoogLeNet, GoogLeNetConfig, InceptionResNet, InceptionSmall, InceptionV3,
+    InceptionV4, PlainConfig, PlainNet, SimpleInceptionNet, Version,
+};
 use crate::{Builder, Network, NnError, Resolved};
 use inception_autograd::GraphError;
 
@@ -27,7 +29,7 @@ pub struct ModelInfo {
     pub(crate) build: Build,
 }
 
-static REGISTRY: [ModelInfo; 7] = [
+static REGISTRY: [ModelInfo; 13] = [
     ModelInfo {
         name: "simple-inception",
         about: "one Inception module without activations, as it is taught",
@@ -79,6 +81,67 @@ static REGISTRY: [ModelInfo; 7] = [
         build: |b, options| googlenet(b, &GoogLeNetConfig::TORCHVISION, options),
     },
     ModelInfo {
+        name: "googlenet-slim",
+        about: "GoogLeNet as TF-slim has it: batch norm without γ, SAME padding",
+        source: "TF-slim inception_v1.py",
+        input: [3, 224, 224],
+        classes: 1000,
+        has_aux: false,
+        dropout: 0.2,
+        build: |b, options| googlenet(b, &GoogLeNetConfig::SLIM, options),
+    },
+    ModelInfo {
+        name: "bn-inception",
+        about: "BN-Inception, or Inception v2: two 3×3 in place of the 5×5",
+        source: "Ioffe and Szegedy 2015, Batch Normalization; TF-slim inception_v2.py",
+        input: [3, 224, 224],
+        classes: 1000,
+        has_aux: false,
+        dropout: 0.2,
+        build: |b, options| Ok(Box::new(BnInception::new(b, options)?)),
+    },
+    ModelInfo {
+        name: "inception-v3",
+        about: "Inception v3: factorised convolutions, one auxiliary head",
+        source: "Szegedy et al. 2015, Rethinking the Inception Architecture; torchvision \
+                 inception.py",
+        input: [3, 299, 299],
+        classes: 1000,
+        has_aux: true,
+        dropout: 0.5,
+        build: |b, options| Ok(Box::new(InceptionV3::new(b, options))),
+    },
+    ModelInfo {
+        name: "inception-v4",
+        about: "Inception v4: a deeper stem, uniform modules",
+        source: "Szegedy et al. 2016, Inception-v4; timm inception_v4.py",
+        input: [3, 299, 299],
+        classes: 1000,
+        has_aux: false,
+        dropout: 0.2,
+        build: |b, options| Ok(Box::new(InceptionV4::new(b, options))),
+    },
+    ModelInfo {
+        name: "inception-resnet-v1",
+        about: "Inception-ResNet v1: residual Inception modules at the cost of v3",
+        source: "Szegedy et al. 2016, Inception-v4; facenet inception_resnet_v1.py",
+        input: [3, 299, 299],
+        classes: 1000,
+        has_aux: false,
+        dropout: 0.2,
+        build: |b, options| Ok(Box::new(InceptionResNet::new(b, Version::One, options))),
+    },
+    ModelInfo {
+        name: "inception-resnet-v2",
+        about: "Inception-ResNet v2 as published: residual Inception modules",
+        source: "TF-slim inception_resnet_v2.py; timm inception_resnet_v2.py",
+        input: [3, 299, 299],
+        classes: 1000,
+        has_aux: false,
+        dropout: 0.2,
+        build: |b, options| Ok(Box::new(InceptionResNet::new(b, Version::Two, options))),
+    },
+    ModelInfo {
         name: "alexnet",
         about: "AlexNet as torchvision has it, to compare with",
         source: "Krizhevsky 2014; torchvision alexnet.py",
@@ -86,7 +149,7 @@ static REGISTRY: [ModelInfo; 7] = [
         classes: 1000,
         has_aux: false,
         dropout: 0.5,
-        build: |b, options| Ok(Box::new(AlexNet::new(b, options))),
+        build: |b, options| Ok(Box::new(PlainNet::new(b, &PlainConfig::ALEXNET, options))),
     },
     ModelInfo {
         name: "vgg16",
@@ -96,7 +159,7 @@ static REGISTRY: [ModelInfo; 7] = [
         classes: 1000,
         has_aux: false,
         dropout: 0.5,
-        build: |b, options| Ok(Box::new(Vgg16::new(b, options))),
+        build: |b, options| Ok(Box::new(PlainNet::new(b, &PlainConfig::VGG16, options))),
     },
 ];
 

@@ -170,8 +170,11 @@ fn layers(model: &Model, graph: &Graph, batch: u64) -> Vec<LayerRow> {
         }
     };
     let nodes = graph.nodes().iter().enumerate();
-    // Running statistics are no layer.
-    let nodes = nodes.filter(|(_, node)| node.op.operator().name() != "batch_norm_update");
+    // Running statistics and constants are no layers.
+    let nodes = nodes.filter(|(_, node)| {
+        let op = node.op.operator().name();
+        !matches!(op, "batch_norm_update" | "fill")
+    });
     nodes.map(&mut row).collect()
 }
 

@@ -6,7 +6,7 @@ use common::golden;
 use inception_autograd::{DType, Graph, Passes, Plan, PlanOptions, Reshape, RunKey, Var};
 use inception_autograd::{differentiate, optimise};
 use inception_nn::modules::{
-    AuxPool, ConvStyle, Inception, InceptionAux, InceptionAuxConfig, InceptionConfig,
+    AuxPool, Block, ConvStyle, InceptionAux, InceptionAuxConfig, InceptionConfig,
 };
 use inception_nn::{Builder, Ctx, Mode, Module, Specs};
 use inception_tensor::{Element, Shape};
@@ -166,7 +166,7 @@ fn check(
 fn inception(style: ConvStyle, third: usize) -> impl Fn(&mut Builder<'_>) -> Box<dyn Module> {
     move |b| {
         let config = InceptionConfig::new([16, 24, 32, 4, 8, 8]);
-        Box::new(Inception::new(b, style, third, 48, &config))
+        Box::new(Block::new(b, style, 48, &config.branches(third)))
     }
 }
 

@@ -4,8 +4,8 @@ mod common;
 
 use common::model;
 use inception_autograd::{DType, Graph};
-use inception_nn::models::TABLE1;
-use inception_nn::modules::{ConvStyle, Inception, NaiveInception};
+use inception_nn::models::{InceptionRow, TABLE1};
+use inception_nn::modules::{Block, ConvStyle};
 use inception_nn::{Aux, Builder, Ctx, Mode, Model, ModelOptions, Module, Specs, registry};
 use inception_nn::{Summary, SummaryConfig};
 use inception_tensor::Shape;
@@ -19,6 +19,10 @@ fn parameter_counts_are_the_published_ones() {
     for (name, params, aux) in [
         ("googlenet", 6_998_552, 3_188_840 + 3_190_888),
         ("googlenet-torchvision", 6_624_904, 13_004_888 - 6_624_904),
+        ("bn-inception", 11_194_984, 0),
+        ("inception-v3", 23_834_568, 27_161_264 - 23_834_568),
+        ("inception-v4", 42_679_816, 0),
+        ("inception-resnet-v2", 55_843_464, 0),
         ("alexnet", 61_100_840, 0),
         ("vgg16", 138_357_544, 0),
     ] {
@@ -31,10 +35,30 @@ fn parameter_counts_are_the_published_ones() {
         );
     }
     assert_eq!(model("googlenet-bn").specs().trainable(), 7_005_832);
+    // torchvision's without γ, of which there is one for each channel that is normalised.
+    let channels: usize = 64 + 64 + 192 + TABLE1.iter().map(normalised).sum::<usize>();
+    let slim = model("googlenet-slim").specs().trainable();
+    assert_eq!(slim, 6_624_904 - channels as u64);
+}
+
+/// Channels of all convolutions of a module.
+fn normalised(row: &InceptionRow) -> usize {
+    let c = &row.config;
+    c.c_out() + c.c3_reduce + c.c5_reduce
 }
 
 #[test]
-fn multiply_adds_at_224_are_the_published_ones() {
+fn multiply_adds_at_the_usual_size_are_the_published_ones() {
+    for (name, unit, count) in [
+        ("inception-v3", 1_000_000, 5_713),
+        ("inception-v4", 10_000_000, 1_225),
+        ("inception-resnet-v2", 10_000_000, 1_316),
+    ] {
+        let macs = summary(&model(name)).macs;
+        assert_eq!((macs + unit / 2) / unit, count, "{name}: {macs}");
+    }
+    let v2 = summary(&model("bn-inception")).macs;
+    assert!((1_930_000_000..2_020_000_000).contains(&v2), "{v2}");
     assert_eq!(summary(&model("googlenet-torchvision")).macs, 1_498_376_192);
     let paper = summary(&model("googlenet"));
     assert_eq!(paper.macs / 1_000_000, 1_582);
@@ -96,13 +120,13 @@ fn each_module_of_table_1_has_its_parameters_and_multiply_adds() {
         assert_eq!(row.name, name);
         let style = ConvStyle::Biased;
         let module = |b: &mut Builder<'_>| -> Box<dyn Module> {
-            Box::new(Inception::new(b, style, 5, c_in, &row.config))
+            Box::new(Block::new(b, style, c_in, &row.config.branches(5)))
         };
         let (found, macs, c_out) = measure([side, side, c_in], module);
         assert_eq!((found, c_out), (params, row.config.c_out()), "{name}");
         assert_eq!(hundred_thousands(macs), reduced, "{name}");
         let module = |b: &mut Builder<'_>| -> Box<dyn Module> {
-            Box::new(NaiveInception::new(b, style, c_in, &row.config))
+            Box::new(Block::new(b, style, c_in, &row.config.naive_branches()))
         };
         let (_, macs, naive_out) = measure([side, side, c_in], module);
         assert_eq!(hundred_thousands(macs), naive, "{name} naive");
@@ -153,6 +177,12 @@ fn state_dict_keys_and_shapes_are_those_of_pytorch() {
             include_str!("keys/googlenet-torchvision.txt"),
         ),
         ("googlenet", include_str!("keys/googlenet.txt")),
+        ("inception-v3", include_str!("keys/inception-v3.txt")),
+        ("inception-v4", include_str!("keys/inception-v4.txt")),
+        (
+            "inception-resnet-v2",
+            include_str!("keys/inception-resnet-v2.txt"),
+        ),
         ("alexnet", include_str!("keys/alexnet.txt")),
         ("vgg16", include_str!("keys/vgg16.txt")),
         (

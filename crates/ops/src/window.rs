@@ -84,6 +84,23 @@ impl Window {
         self
     }
 
+    /// The same, rounding down, with the padding with which an input of `extent` gives
+    /// `⌈extent / stride⌉` windows, the odd pixel below and on the right.
+    ///
+    /// # Sources
+    /// TensorFlow's `SAME`.
+    pub fn same(mut self, extent: [usize; 2]) -> Self {
+        let span = self.span();
+        self.rounding = Rounding::Floor;
+        for axis in 0..2 {
+            let (extent, stride) = (extent[axis], self.stride[axis].max(1));
+            let last = extent.div_ceil(stride).saturating_sub(1) * stride;
+            let missing = (last + span[axis]).saturating_sub(extent);
+            self.padding[axis] = [missing / 2, missing.div_ceil(2)];
+        }
+        self
+    }
+
     /// Whether each output pixel reads the one input pixel at its own place.
     pub fn is_pointwise(&self) -> bool {
         self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [[0, 0], [0, 0]]

@@ -128,3 +128,30 @@ proptest! {
         }
     }
 }
+
+/// TensorFlow's rule, written out: so many windows as strides begin in the input, and what
+/// they reach beyond it is padded, the smaller half in front.
+#[test]
+fn same_padding_is_tensorflows() {
+    for (kernel, stride, extent, padding) in [
+        (7, 2, 224, [2, 3]),
+        (3, 2, 112, [0, 1]),
+        (3, 2, 113, [1, 1]),
+        (2, 2, 14, [0, 0]),
+        (2, 2, 7, [0, 1]),
+        (3, 1, 9, [1, 1]),
+        (1, 2, 9, [0, 0]),
+        (5, 3, 2, [1, 2]),
+    ] {
+        let window = Window::square(kernel)
+            .stride(stride)
+            .ceil()
+            .same([extent; 2]);
+        assert_eq!(
+            window.padding, [padding; 2],
+            "{kernel} / {stride} on {extent}"
+        );
+        let found = window.output("max_pool", [extent; 2]);
+        assert_eq!(found, Ok([extent.div_ceil(stride); 2]));
+    }
+}

@@ -22,6 +22,7 @@ import sys
 import numpy as np
 import torch
 import torch.nn.functional as F
+import timm
 import torchvision
 from torch import nn
 from torchvision.models.googlenet import Inception, InceptionAux
@@ -219,6 +220,77 @@ def googlenet_paper():
     return fixture
 
 
+# What each network of the family is built by, and the sizes that it is run at: its own, and
+# another that it allows.
+FAMILY = {
+    "googlenet": (
+        lambda **options: torchvision.models.googlenet(weights=None, init_weights=False, **options),
+        (224, 128),
+    ),
+    "inception_v3": (
+        lambda **options: torchvision.models.inception_v3(
+            weights=None, init_weights=False, **options
+        ),
+        (299, 139),
+    ),
+    "inception_v4": (lambda **options: timm.create_model("inception_v4", **options), (299, 139)),
+    "inception_resnet_v2": (
+        lambda **options: timm.create_model("inception_resnet_v2", **options),
+        (299, 139),
+    ),
+}
+
+
+def family():
+    """Logits of three images, each network at two sizes; at the second with torchvision's
+    `transform_input` as well."""
+    images, classes = 3, 100
+    fixture = Fixture(
+        "family", 256, weight_gain=6, images=images, classes=classes,
+        cases="NETWORK/SIDE, and NETWORK/SIDE/transform_input",
+    )
+
+    def evaluate(build, side, **options):
+        def run(precision):
+            model = load(build(num_classes=classes, **options), 6, precision).eval()
+            with torch.no_grad():
+                return {"logits": array(model(image((images, 3, side, side), precision)))}
+
+        return run
+
+    for name, (build, sides) in FAMILY.items():
+        for side in sides:
+            fixture.add_run(f"{name}/{side}/", evaluate(build, side))
+        if name in ("googlenet", "inception_v3"):
+            prefix = f"{name}/{sides[1]}/transform_input/"
+            fixture.add_run(prefix, evaluate(build, sides[1], transform_input=True))
+    return fixture
+
+
+def inception_v3():
+    """One training step with the auxiliary head, whose smallest image is the usual one."""
+    shape, classes = (2, 3, 299, 299), 100
+    fixture = Fixture(
+        "inception_v3", 16, weight_gain=6, input_shape=shape, classes=classes,
+        loss_total="main + 0.4 aux1", dropout=0,
+    )
+    target = torch.from_numpy(formula.labels(shape[0], classes))
+
+    def run(precision):
+        model = FAMILY["inception_v3"][0](num_classes=classes)
+        model, x = load(model, 6, precision).train(), image(shape, precision)
+        y = model(x)
+        main, aux = F.cross_entropy(y.logits, target), F.cross_entropy(y.aux_logits, target)
+        total = main + 0.4 * aux
+        total.backward()
+        found = {"logits": array(y.logits), "aux1": array(y.aux_logits)}
+        found |= {"loss_main": array(main), "loss_aux1": array(aux), "loss_total": array(total)}
+        return found | gradients(model, x) | buffers(model)
+
+    fixture.add_run("", run)
+    return fixture
+
+
 def operators():
     fixture = Fixture("ops", 16384, weight_gain=3, loss="sum(output * probe)")
     described = {}
@@ -236,6 +308,8 @@ CASES = {
     "simple_inception": simple_inception,
     "googlenet_torchvision": googlenet_torchvision,
     "googlenet_paper": googlenet_paper,
+    "family": family,
+    "inception_v3": inception_v3,
 }
 
 

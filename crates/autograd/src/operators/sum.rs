@@ -95,6 +95,14 @@ impl Operator for Fill {
 }
 
 impl Graph {
+    /// Records a map that holds `value` everywhere.
+    ///
+    /// # Errors
+    /// As [`Graph::push`].
+    pub fn fill(&mut self, path: &str, shape: Shape, value: f64) -> Result<Var, GraphError> {
+        self.push_one(path, Fill { shape, value }, &[])
+    }
+
     /// Records `Σ scale·x` over `terms`.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use clap::Args;
 use inception_nn::{Model, ModelInfo, ModelOptions, Summary, SummaryConfig, registry};
 use serde::Serialize;
 
-/// List the models: name, input, parameters, FLOPs, source
+/// List the models: name, input, parameters, multiply-adds, FLOPs, source
 #[derive(Args, Debug)]
 pub(crate) struct ModelsArgs {
     #[command(flatten)]
@@ -68,8 +68,10 @@ fn show(models: &[Row]) -> String {
         ("classes", Right),
         ("params", Right),
         ("aux", Right),
+        ("MACs", Right),
         ("FLOPs", Right),
         ("about", Left),
+        ("source", Left),
     ]);
     for row in models {
         let aux = match row.params_aux {
@@ -82,8 +84,10 @@ fn show(models: &[Row]) -> String {
             row.classes.to_string(),
             numbers::scaled(row.params),
             aux,
+            numbers::scaled(row.macs),
             numbers::scaled(row.flops),
             row.about.to_owned(),
+            row.source.to_owned(),
         ]);
     }
     text(&table)

@@ -1,8 +1,8 @@
-//! GoogLeNet, in three lineages.
+//! GoogLeNet, in four lineages.
 
+use crate::modules::chain::{Layer, Row, block, conv, keep, max_pool, output, pad_same, row};
 use crate::modules::{
-    AdaptiveAvgPool2d, AuxPool, BasicConv2d, ConvStyle, Dropout, Inception, InceptionAux,
-    InceptionAuxConfig, InceptionConfig, Linear, LocalResponseNorm, MaxPool2d,
+    AuxPool, Chain, ConvStyle, InceptionAux, InceptionAuxConfig, InceptionConfig, PooledClassifier,
 };
 use crate::{Aux, AuxOutput, Builder, Ctx, Mode, Module, Network, Outputs, Resolved};
 use inception_autograd::{GraphError, Var};
@@ -20,7 +20,7 @@ pub struct InceptionRow {
     pub config: InceptionConfig,
 }
 
-const fn row(name: &'static str, columns: [usize; 6]) -> InceptionRow {
+const fn inception(name: &'static str, columns: [usize; 6]) -> InceptionRow {
     let config = InceptionConfig::new(columns);
     InceptionRow { name, config }
 }
@@ -28,16 +28,26 @@ const fn row(name: &'static str, columns: [usize; 6]) -> InceptionRow {
 /// The Inception modules of the paper's Table 1: `#1×1`, `#3×3 reduce`, `#3×3`,
 /// `#5×5 reduce`, `#5×5`, `pool proj`. All lineages share them.
 pub const TABLE1: [InceptionRow; 9] = [
-    row("3a", [64, 96, 128, 16, 32, 32]),
-    row("3b", [128, 128, 192, 32, 96, 64]),
-    row("4a", [192, 96, 208, 16, 48, 64]),
-    row("4b", [160, 112, 224, 24, 64, 64]),
-    row("4c", [128, 128, 256, 24, 64, 64]),
-    row("4d", [112, 144, 288, 32, 64, 64]),
-    row("4e", [256, 160, 320, 32, 128, 128]),
-    row("5a", [256, 160, 320, 32, 128, 128]),
-    row("5b", [384, 192, 384, 48, 128, 128]),
+    inception("3a", [64, 96, 128, 16, 32, 32]),
+    inception("3b", [128, 128, 192, 32, 96, 64]),
+    inception("4a", [192, 96, 208, 16, 48, 64]),
+    inception("4b", [160, 112, 224, 24, 64, 64]),
+    inception("4c", [128, 128, 256, 24, 64, 64]),
+    inception("4d", [112, 144, 288, 32, 64, 64]),
+    inception("4e", [256, 160, 320, 32, 128, 128]),
+    inception("5a", [256, 160, 320, 32, 128, 128]),
+    inception("5b", [384, 192, 384, 48, 128, 128]),
 ];
+
+/// How the windows of stride 2 are padded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// Caffe's and PyTorch's: convolutions evenly, pools not at all but that they use up
+    /// their input.
+    Even,
+    /// TensorFlow's `SAME`, by the size of the input.
+    Same,
+}
 
 /// What tells the lineages of GoogLeNet apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,6 +58,8 @@ pub struct GoogLeNetConfig {
     pub third_kernel: usize,
     /// Local response normalisation after the first pool and before the second.
     pub lrn: Option<Lrn>,
+    /// How windows of stride 2 are padded.
+    pub padding: Padding,
     /// The pool between 4e and 5a.
     pub maxpool4: Window,
     /// The pool of the auxiliary classifiers.
@@ -72,6 +84,7 @@ impl GoogLeNetConfig {
         style: ConvStyle::Biased,
         third_kernel: 5,
         lrn: Some(CAFFE_LRN),
+        padding: Padding::Even,
         maxpool4: POOL,
         aux_pool: AuxPool::Strided,
     };
@@ -89,6 +102,44 @@ impl GoogLeNetConfig {
         aux_pool: AuxPool::Adaptive,
         ..Self::PAPER_BN
     };
+    /// TF-slim's: as torchvision's, which was made after it, but with `SAME` padding, and
+    /// normalisation without γ.
+    pub const SLIM: Self = Self {
+        style: ConvStyle::BatchNormShift,
+        padding: Padding::Same,
+        maxpool4: Window::square(2).stride(2),
+        ..Self::TORCHVISION
+    };
+}
+
+/// Images whose shorter side is below this many pixels get the small stem.
+const SMALL: usize = 48;
+
+/// The layers in front of the first Inception module, for images of `image` = rows and
+/// columns: 7×7 every 2, 1×1, 3×3 and two pools leave an eighth of the pixels a side.
+///
+/// Images of fewer than 48 pixels a side would vanish: they get one 3×3 convolution to the
+/// same 192 channels, under the key `conv1`, and keep their size, as in the networks for
+/// CIFAR that are called GoogLeNet.
+///
+/// # Sources
+/// Szegedy et al. 2014, Table 1; kuangliu/pytorch-cifar `googlenet.py`.
+pub(super) fn stem(lrn: Option<Lrn>, image: [usize; 2]) -> Vec<Row> {
+    let lrn = |key| lrn.map(|lrn| row(key, Layer::Lrn(lrn)));
+    if image[0].min(image[1]) < SMALL {
+        let conv1 = Some(conv("conv1", keep(3, 3), 192));
+        return [conv1, lrn("lrn2")].into_iter().flatten().collect();
+    }
+    let rows = [
+        Some(conv("conv1", Window::square(7).stride(2).padding(3), 64)),
+        Some(max_pool("maxpool1", POOL)),
+        lrn("lrn1"),
+        Some(conv("conv2", keep(1, 1), 64)),
+        Some(conv("conv3", keep(3, 3), 192)),
+        lrn("lrn2"),
+        Some(max_pool("maxpool2", POOL)),
+    ];
+    rows.into_iter().flatten().collect()
 }
 
 /// GoogLeNet: a stem, nine Inception modules, global average pool, and in training two
@@ -96,38 +147,40 @@ impl GoogLeNetConfig {
 ///
 /// # Sources
 /// Szegedy et al. 2014, *Going Deeper with Convolutions*, Table 1; torchvision
-/// `googlenet.py`; Caffe `bvlc_googlenet`.
+/// `googlenet.py`; Caffe `bvlc_googlenet`; TF-slim `inception_v1.py`.
 #[derive(Debug)]
 pub struct GoogLeNet {
-    conv1: BasicConv2d,
-    maxpool1: MaxPool2d,
-    lrn1: Option<LocalResponseNorm>,
-    conv2: BasicConv2d,
-    conv3: BasicConv2d,
-    lrn2: Option<LocalResponseNorm>,
-    maxpool2: MaxPool2d,
-    inception3a: Inception,
-    inception3b: Inception,
-    maxpool3: MaxPool2d,
-    inception4a: Inception,
-    inception4b: Inception,
-    inception4c: Inception,
-    inception4d: Inception,
-    inception4e: Inception,
-    maxpool4: MaxPool2d,
-    inception5a: Inception,
-    inception5b: Inception,
+    to_4a: Chain,
+    to_4d: Chain,
+    to_5b: Chain,
     aux1: Option<InceptionAux>,
     aux2: Option<InceptionAux>,
-    avgpool: AdaptiveAvgPool2d,
-    dropout: Dropout,
-    fc: Linear,
+    head: PooledClassifier,
 }
 
-/// The stem's convolutions.
-const CONV1: Window = Window::square(7).stride(2).padding(3);
-const CONV2: Window = Window::square(1);
-const CONV3: Window = Window::square(3).padding(1);
+/// Rows before aux1, between the two heads, and behind aux2.
+fn rows(config: &GoogLeNetConfig, image: [usize; 2]) -> Result<[Vec<Row>; 3], GraphError> {
+    let modules = |names: &[usize]| -> Vec<Row> {
+        let modules = names.iter().map(|&i| {
+            let InceptionRow { name, config: c } = &TABLE1[i];
+            block(&format!("inception{name}"), c.branches(config.third_kernel))
+        });
+        modules.collect()
+    };
+    let mut parts = [stem(config.lrn, image), modules(&[3, 4, 5]), modules(&[6])];
+    parts[0].extend(modules(&[0, 1]));
+    parts[0].push(max_pool("maxpool3", POOL));
+    parts[0].extend(modules(&[2]));
+    parts[2].push(max_pool("maxpool4", config.maxpool4));
+    parts[2].extend(modules(&[7, 8]));
+    if config.padding == Padding::Same {
+        let mut extent = image;
+        for part in &mut parts {
+            extent = pad_same(part, extent)?;
+        }
+    }
+    Ok(parts)
+}
 
 impl GoogLeNet {
     /// Registers the parameters.
@@ -141,28 +194,11 @@ impl GoogLeNet {
     ) -> Result<Self, GraphError> {
         let [c, h, w] = options.input;
         let style = config.style;
-        let [h, w] = extent_at_4a([h, w]).map_err(|source| GraphError::Operator {
-            path: b.at("maxpool3").path().to_string(),
-            source,
-        })?;
-        let conv1 = BasicConv2d::new(&mut b.at("conv1"), style, CONV1, c, 64);
-        let conv2 = BasicConv2d::new(&mut b.at("conv2"), style, CONV2, 64, 64);
-        let conv3 = BasicConv2d::new(&mut b.at("conv3"), style, CONV3, 64, 192);
-        let mut channels = 192;
-        let mut inputs = [0; TABLE1.len()];
-        for (input, row) in inputs.iter_mut().zip(&TABLE1) {
-            *input = channels;
-            channels = row.config.c_out();
-        }
-        let mut module = |i: usize| {
-            let mut at = b.at(&format!("inception{}", TABLE1[i].name));
-            let row = &TABLE1[i].config;
-            Inception::new(&mut at, style, config.third_kernel, inputs[i], row)
-        };
-        let [inception3a, inception3b] = [module(0), module(1)];
-        let [inception4a, inception4b, inception4c] = [module(2), module(3), module(4)];
-        let [inception4d, inception4e] = [module(5), module(6)];
-        let [inception5a, inception5b] = [module(7), module(8)];
+        let [to_4a, to_4d, to_5b] = rows(config, [h, w])?;
+        let [h, w] = output(&to_4a, [h, w])?;
+        let to_4a = Chain::new(b, style, c, &to_4a);
+        let to_4d = Chain::new(b, style, to_4a.c_out(), &to_4d);
+        let to_5b = Chain::new(b, style, to_4d.c_out(), &to_5b);
         let mut aux = |name: &str, c: usize| {
             b.aux_head(name);
             let head = InceptionAuxConfig {
@@ -177,90 +213,39 @@ impl GoogLeNet {
                 Aux::Drop => Ok(None),
             }
         };
-        let aux1 = aux("aux1", TABLE1[2].config.c_out())?;
-        let aux2 = aux("aux2", TABLE1[5].config.c_out())?;
-        let mut lrn = |name: &str| {
-            let at = b.at(name);
-            config.lrn.map(|lrn| LocalResponseNorm::new(&at, lrn))
-        };
-        let (lrn1, lrn2) = (lrn("lrn1"), lrn("lrn2"));
         Ok(Self {
-            conv1,
-            maxpool1: MaxPool2d::new(&b.at("maxpool1"), POOL),
-            lrn1,
-            conv2,
-            conv3,
-            lrn2,
-            maxpool2: MaxPool2d::new(&b.at("maxpool2"), POOL),
-            inception3a,
-            inception3b,
-            maxpool3: MaxPool2d::new(&b.at("maxpool3"), POOL),
-            inception4a,
-            inception4b,
-            inception4c,
-            inception4d,
-            inception4e,
-            maxpool4: MaxPool2d::new(&b.at("maxpool4"), config.maxpool4),
-            inception5a,
-            inception5b,
-            aux1,
-            aux2,
-            avgpool: AdaptiveAvgPool2d::global(&b.at("avgpool")),
-            dropout: Dropout::new(&b.at("dropout"), options.dropout),
-            fc: Linear::new(&mut b.at("fc"), channels, options.classes),
+            aux1: aux("aux1", to_4a.c_out())?,
+            aux2: aux("aux2", to_4d.c_out())?,
+            head: PooledClassifier::new(b, "fc", to_5b.c_out(), options),
+            to_4a,
+            to_4d,
+            to_5b,
         })
     }
 }
 
-/// Rows and columns of the maps that the auxiliary classifiers read.
-fn extent_at_4a(image: [usize; 2]) -> Result<[usize; 2], inception_ops::OpError> {
-    let extent = CONV1.output("conv2d", image)?;
-    let extent = POOL.output("max_pool", extent)?;
-    let extent = POOL.output("max_pool", extent)?;
-    POOL.output("max_pool", extent)
-}
-
-/// Records a module where there is one.
-fn optional(module: &Option<impl Module>, x: Var, ctx: &mut Ctx<'_>) -> Result<Var, GraphError> {
-    match module {
-        Some(module) => module.forward(x, ctx),
-        None => Ok(x),
-    }
+/// Records an auxiliary head where there is one, in training.
+pub(super) fn aux_head(
+    name: &'static str,
+    module: &Option<impl Module>,
+    x: Var,
+    ctx: &mut Ctx<'_>,
+) -> Result<Option<AuxOutput>, GraphError> {
+    let (Some(module), Mode::Train) = (module, ctx.mode) else {
+        return Ok(None);
+    };
+    let logits = module.forward(x, ctx)?;
+    Ok(Some(AuxOutput { name, logits }))
 }
 
 impl Network for GoogLeNet {
     fn forward(&self, images: Var, ctx: &mut Ctx<'_>) -> Result<Outputs, GraphError> {
-        let mut aux = Vec::new();
-        let mut head = |name, module: &Option<InceptionAux>, x, ctx: &mut Ctx<'_>| {
-            if let (Some(module), Mode::Train) = (module, ctx.mode) {
-                let logits = module.forward(x, ctx)?;
-                aux.push(AuxOutput { name, logits });
-            }
-            Ok(())
-        };
-        let x = self.conv1.forward(images, ctx)?; // [n, 112, 112, 64]
-        let x = self.maxpool1.forward(x, ctx)?; // [n, 56, 56, 64]
-        let x = optional(&self.lrn1, x, ctx)?; // [n, 56, 56, 64]
-        let x = self.conv2.forward(x, ctx)?; // [n, 56, 56, 64]
-        let x = self.conv3.forward(x, ctx)?; // [n, 56, 56, 192]
-        let x = optional(&self.lrn2, x, ctx)?; // [n, 56, 56, 192]
-        let x = self.maxpool2.forward(x, ctx)?; // [n, 28, 28, 192]
-        let x = self.inception3a.forward(x, ctx)?; // [n, 28, 28, 256]
-        let x = self.inception3b.forward(x, ctx)?; // [n, 28, 28, 480]
-        let x = self.maxpool3.forward(x, ctx)?; // [n, 14, 14, 480]
-        let x = self.inception4a.forward(x, ctx)?; // [n, 14, 14, 512]
-        head("aux1", &self.aux1, x, ctx)?; // [n, 1, 1, classes]
-        let x = self.inception4b.forward(x, ctx)?; // [n, 14, 14, 512]
-        let x = self.inception4c.forward(x, ctx)?; // [n, 14, 14, 512]
-        let x = self.inception4d.forward(x, ctx)?; // [n, 14, 14, 528]
-        head("aux2", &self.aux2, x, ctx)?; // [n, 1, 1, classes]
-        let x = self.inception4e.forward(x, ctx)?; // [n, 14, 14, 832]
-        let x = self.maxpool4.forward(x, ctx)?; // [n, 7, 7, 832]
-        let x = self.inception5a.forward(x, ctx)?; // [n, 7, 7, 832]
-        let x = self.inception5b.forward(x, ctx)?; // [n, 7, 7, 1024]
-        let x = self.avgpool.forward(x, ctx)?; // [n, 1, 1, 1024]
-        let x = self.dropout.forward(x, ctx)?; // [n, 1, 1, 1024]
-        let logits = self.fc.forward(x, ctx)?; // [n, 1, 1, classes]
-        Ok(Outputs { logits, aux })
+        let x = self.to_4a.forward(images, ctx)?; // [n, 14, 14, 512]
+        let aux1 = aux_head("aux1", &self.aux1, x, ctx)?; // [n, 1, 1, classes]
+        let x = self.to_4d.forward(x, ctx)?; // [n, 14, 14, 528]
+        let aux2 = aux_head("aux2", &self.aux2, x, ctx)?; // [n, 1, 1, classes]
+        let x = self.to_5b.forward(x, ctx)?; // [n, 7, 7, 1024]
+        let aux = [aux1, aux2].into_iter().flatten().collect();
+        self.head.forward(x, aux, ctx) // [n, 1, 1, classes]
     }
 }

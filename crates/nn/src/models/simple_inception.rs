@@ -39,8 +39,11 @@ impl Network for SimpleInceptionNet {
     fn forward(&self, images: Var, ctx: &mut Ctx<'_>) -> Result<Outputs, GraphError> {
         let x = self.conv1.forward(images, ctx)?; // [n, h, w, 64]
         let x = self.inception1.forward(x, ctx)?; // [n, h, w, 352]
-        let x = self.flatten.forward(x, ctx)?; // [n, 1, 1, h·w·352]
-        let logits = self.fc.forward(x, ctx)?; // [n, 1, 1, classes]
-        Ok(logits.into())
+        let features = self.flatten.forward(x, ctx)?; // [n, 1, 1, h·w·352]
+        Ok(Outputs {
+            features,
+            logits: self.fc.forward(features, ctx)?, // [n, 1, 1, classes]
+            aux: Vec::new(),
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Convolution, normalisation and ReLU.
 
-use super::{BatchNorm2d, Bias, Conv2d, Conv2dConfig};
+use super::{BatchNorm2d, Bias, Conv2d, Conv2dConfig, Scale};
 use crate::{Builder, Ctx, Module};
 use inception_autograd::{GraphError, Var};
 use inception_ops::{Activation, Window};
@@ -11,8 +11,10 @@ use std::sync::Arc;
 pub enum ConvStyle {
     /// A bias: the paper.
     Biased,
-    /// Batch normalisation with ε = 0.001: torchvision.
+    /// Batch normalisation with ε = 0.001: torchvision and timm.
     BatchNorm,
+    /// The same without γ, as a ReLU and the next layer's weights make up for it: TF-slim.
+    BatchNormShift,
 }
 
 /// Added to the variance: torchvision's `BasicConv2d`, after Inception v3.
@@ -42,18 +44,19 @@ impl BasicConv2d {
             c_out,
             bias: match style {
                 ConvStyle::Biased => Bias::With,
-                ConvStyle::BatchNorm => Bias::Without,
+                ConvStyle::BatchNorm | ConvStyle::BatchNormShift => Bias::Without,
             },
             before: Activation::Relu,
         };
-        Self {
-            path: b.path(),
-            conv: Conv2d::new(&mut b.at("conv"), &config),
-            bn: match style {
-                ConvStyle::Biased => None,
-                ConvStyle::BatchNorm => Some(BatchNorm2d::new(&mut b.at("bn"), c_out, EPS)),
-            },
-        }
+        let conv = Conv2d::new(&mut b.at("conv"), &config);
+        let mut norm = |scale| BatchNorm2d::new(&mut b.at("bn"), c_out, EPS, scale);
+        let bn = match style {
+            ConvStyle::Biased => None,
+            ConvStyle::BatchNorm => Some(norm(Scale::With)),
+            ConvStyle::BatchNormShift => Some(norm(Scale::Without)),
+        };
+        let path = b.path();
+        Self { path, conv, bn }
     }
 }
 

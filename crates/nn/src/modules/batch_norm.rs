@@ -2,9 +2,20 @@
 
 use crate::{Builder, Ctx, Init, Mode, Module, Role};
 use inception_autograd::{GraphError, ParamId, RunningStatistics, Var};
+use inception_tensor::Shape;
 use std::sync::Arc;
 
-/// Batch normalisation: keys `weight` (γ), `bias` (β), `running_mean`, `running_var`.
+/// Whether a normalisation multiplies by a γ of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scale {
+    /// It does.
+    With,
+    /// γ is 1.
+    Without,
+}
+
+/// Batch normalisation: keys `weight` (γ, where there is one), `bias` (β), `running_mean`,
+/// `running_var`.
 ///
 /// In training the batch's own statistics normalise, and running statistics follow them; in
 /// inference the running statistics normalise. Where the running statistics are frozen, they
@@ -14,7 +25,8 @@ use std::sync::Arc;
 pub struct BatchNorm2d {
     path: Arc<str>,
     eps: f64,
-    gamma: ParamId,
+    channels: usize,
+    gamma: Option<ParamId>,
     beta: ParamId,
     running_mean: ParamId,
     running_var: ParamId,
@@ -25,11 +37,15 @@ const MOMENTUM: f64 = 0.1;
 
 impl BatchNorm2d {
     /// Registers the parameters of a normalisation of `channels` channels.
-    pub fn new(b: &mut Builder<'_>, channels: usize, eps: f64) -> Self {
+    pub fn new(b: &mut Builder<'_>, channels: usize, eps: f64, scale: Scale) -> Self {
         Self {
             path: b.path(),
             eps,
-            gamma: b.vector("weight", channels, Init::ONES, Role::NormScale),
+            channels,
+            gamma: match scale {
+                Scale::With => Some(b.vector("weight", channels, Init::ONES, Role::NormScale)),
+                Scale::Without => None,
+            },
             beta: b.vector("bias", channels, Init::ZEROS, Role::NormShift),
             running_mean: b.vector("running_mean", channels, Init::ZEROS, Role::RunningMean),
             running_var: b.vector("running_var", channels, Init::ONES, Role::RunningVar),
@@ -44,7 +60,14 @@ impl BatchNorm2d {
 
 impl Module for BatchNorm2d {
     fn forward(&self, x: Var, ctx: &mut Ctx<'_>) -> Result<Var, GraphError> {
-        let (gamma, beta) = (ctx.param(self.gamma), ctx.param(self.beta));
+        let gamma = match self.gamma {
+            Some(gamma) => ctx.param(gamma),
+            None => {
+                let ones = Shape::vector(self.channels);
+                ctx.graph.fill(&self.path, ones, 1.0)?
+            }
+        };
+        let beta = ctx.param(self.beta);
         let running = RunningStatistics {
             mean: ctx.param(self.running_mean),
             var: ctx.param(self.running_var),

@@ -3,7 +3,7 @@
 use super::{AdaptiveAvgPool2d, AvgPool2d, BasicConv2d, ConvStyle, Dropout, Flatten, Linear, Relu};
 use crate::{Builder, Ctx, Module};
 use inception_autograd::{GraphError, Var};
-use inception_ops::{Activation, Window};
+use inception_ops::{Activation, PadCount, Window};
 
 /// How an auxiliary classifier makes its map small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,10 @@ impl InceptionAux {
                     path: at.path().to_string(),
                     source,
                 })?;
-                (Box::new(AvgPool2d::new(&at, STRIDED)), output)
+                (
+                    Box::new(AvgPool2d::new(&at, STRIDED, PadCount::Exclude)),
+                    output,
+                )
             }
             AuxPool::Adaptive => (Box::new(AdaptiveAvgPool2d::new(&at, ADAPTIVE)), ADAPTIVE),
         };

@@ -26,25 +26,29 @@ impl Module for MaxPool2d {
     }
 }
 
-/// Average over a window; padding does not count.
+/// Average over a window.
 #[derive(Clone, Debug)]
 pub struct AvgPool2d {
     path: Arc<str>,
     window: Window,
+    count: PadCount,
 }
 
 impl AvgPool2d {
-    /// A pool at the builder's place.
-    pub fn new(b: &Builder<'_>, window: Window) -> Self {
+    /// A pool at the builder's place; `count` says whether padding counts.
+    pub fn new(b: &Builder<'_>, window: Window, count: PadCount) -> Self {
         let path = b.path();
-        Self { path, window }
+        Self {
+            path,
+            window,
+            count,
+        }
     }
 }
 
 impl Module for AvgPool2d {
     fn forward(&self, x: Var, ctx: &mut Ctx<'_>) -> Result<Var, GraphError> {
-        ctx.graph
-            .avg_pool(&self.path, self.window, PadCount::Exclude, x)
+        ctx.graph.avg_pool(&self.path, self.window, self.count, x)
     }
 }
 

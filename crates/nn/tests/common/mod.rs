@@ -24,7 +24,10 @@ pub fn small_models() -> Vec<Model> {
                 "simple-inception" => 8,
                 "inception-small" => 12,
                 "googlenet" | "googlenet-bn" => 80,
-                "googlenet-torchvision" => 48,
+                "googlenet-torchvision" | "googlenet-slim" | "bn-inception" => 48,
+                // Its auxiliary head needs the whole of it.
+                "inception-v3" => 299,
+                "inception-v4" | "inception-resnet-v1" | "inception-resnet-v2" => 75,
                 "alexnet" => 63,
                 "vgg16" => 32,
                 other => panic!("choose a small input for {other}"),

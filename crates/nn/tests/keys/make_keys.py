@@ -7,6 +7,7 @@
 import pathlib
 import sys
 
+import timm
 import torchvision
 
 FOLDER = pathlib.Path(__file__).resolve().parent
@@ -17,6 +18,9 @@ MODELS = {
     "googlenet-torchvision": torchvision.models.googlenet(
         weights=None, aux_logits=True, init_weights=False
     ),
+    "inception-v3": torchvision.models.inception_v3(weights=None, init_weights=False),
+    "inception-v4": timm.create_model("inception_v4"),
+    "inception-resnet-v2": timm.create_model("inception_resnet_v2"),
     "alexnet": torchvision.models.alexnet(weights=None),
     "vgg16": torchvision.models.vgg16(weights=None),
     "googlenet": models.PaperGoogLeNet(1000),
