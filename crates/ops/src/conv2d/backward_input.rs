@@ -1,7 +1,8 @@
 //! The gradient of the input.
 
 use super::places::{Axis, Places};
-use super::{NAME, check, workspace_of};
+use super::winograd::{self, Direction, Form};
+use super::{Method, NAME, check, workspace_of};
 use crate::Window;
 use inception_tensor::{
     Accumulate, Bank, Element, Epilogue, Operand, Pool, Rows, Shape, View, ViewMut, multiply_rows,
@@ -15,17 +16,20 @@ use smallvec::SmallVec;
 /// # Shapes
 /// `x`: the input, `[n, h, w, c_in]`; each weight `[kh, kw, c_in, c_out]`.
 pub fn backward_input_workspace(
-    window: &Window,
+    method: &Method,
     x: Shape,
     weights: impl IntoIterator<Item = Shape>,
 ) -> usize {
-    let packed = weights.into_iter().map(packed_weight).sum::<usize>();
-    packed + phase_len(window, x)
+    let packed = |weight| packed_weight(method, weight);
+    weights.into_iter().map(packed).sum::<usize>() + phase_len(&method.window, x)
 }
 
 /// Numbers that a packed transposed weight takes, all phases together.
-fn packed_weight(w: Shape) -> usize {
-    packed_len(w.n * w.h * w.c, w.w)
+fn packed_weight(method: &Method, w: Shape) -> usize {
+    match method.form() {
+        None => packed_len(w.n * w.h * w.c, w.w),
+        Some(_) => winograd::filter_len(w, Direction::Backward),
+    }
 }
 
 /// Numbers of the pixels of the largest phase.
@@ -56,7 +60,7 @@ fn phase_len(window: &Window, x: Shape) -> usize {
 /// Dumoulin and Visin 2016, *A guide to convolution arithmetic for deep learning*, chapter 4.
 pub fn backward_input<T: Element>(
     pool: &Pool,
-    window: &Window,
+    method: &Method,
     dy: &[View<'_, T>],
     weights: &[View<'_, T>],
     mut dx: ViewMut<'_, T>,
@@ -64,6 +68,7 @@ pub fn backward_input<T: Element>(
 ) {
     assert_eq!(dy.len(), weights.len(), "{NAME}: a weight for each bank");
     assert!(!dy.is_empty(), "{NAME}: no bank");
+    let window = &method.window;
     for (dy, weight) in dy.iter().zip(weights) {
         check(window, dx.shape(), weight.shape(), dy.shape());
     }
@@ -71,22 +76,27 @@ pub fn backward_input<T: Element>(
         return;
     }
     let weight_shapes = weights.iter().map(View::shape);
-    let needed = backward_input_workspace(window, dx.shape(), weight_shapes);
+    let needed = backward_input_workspace(method, dx.shape(), weight_shapes);
     let workspace = workspace_of(workspace, needed);
     let (side_by_side, mut rest) = workspace.split_at_mut(phase_len(window, dx.shape()));
     for (bank, (dy, weight)) in dy.iter().zip(weights).enumerate() {
-        let (block, tail) = rest.split_at_mut(packed_weight(weight.shape()));
+        let accumulate = match bank {
+            0 => Accumulate::Replace,
+            _ => Accumulate::Add,
+        };
+        let (block, tail) = rest.split_at_mut(packed_weight(method, weight.shape()));
         rest = tail;
+        if let Some(form) = method.form() {
+            winograd::filter(pool, form, *weight, Direction::Backward, block);
+            transformed(pool, form, method, *dy, accumulate, block, dx.reborrow());
+            continue;
+        }
         let mut free = block;
         for phase in Phase::all(window) {
             let k = phase.taps() * weight.shape().c;
             let (packed, tail) = free.split_at_mut(packed_len(k, weight.shape().w));
             free = tail;
             phase.pack(pool, *weight, packed);
-            let accumulate = match bank {
-                0 => Accumulate::Replace,
-                _ => Accumulate::Add,
-            };
             let factor = Factor { packed, accumulate };
             match window.stride {
                 [1, 1] => phase.multiply(pool, dy, factor, dx.reborrow()),
@@ -94,6 +104,30 @@ pub fn backward_input<T: Element>(
             }
         }
     }
+}
+
+/// The gradient as a convolution of `dy` by flipped filters, padded by what the kernel
+/// reaches beyond the padding of the input.
+fn transformed<T: Element>(
+    pool: &Pool,
+    form: Form,
+    method: &Method,
+    dy: View<'_, T>,
+    accumulate: Accumulate,
+    filter: &[T],
+    dx: ViewMut<'_, T>,
+) {
+    let Window {
+        kernel, padding, ..
+    } = method.window;
+    let offset = [0, 1].map(|axis| kernel[axis] - 1 - padding[axis][0]);
+    let bank = Bank {
+        packed: filter,
+        accumulate,
+        epilogue: Epilogue::NONE,
+        c: dx,
+    };
+    winograd::forward(pool, form, dy, offset, bank);
 }
 
 /// A packed right operand, and whether its product is added.

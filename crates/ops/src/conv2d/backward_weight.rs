@@ -1,11 +1,10 @@
 //! The gradients of weights and bias.
 
 use super::places::Places;
-use super::{NAME, check};
-use crate::Window;
+use super::{Method, NAME, check, winograd, workspace_of};
 use crate::column_sums::column_sums;
 use inception_tensor::{
-    Accumulate, Element, PADDING, Pool, View, ViewMut, multiply_outer, with_scratch,
+    Accumulate, Element, PADDING, Pool, Shape, View, ViewMut, multiply_outer, with_scratch,
 };
 use std::ops::Range;
 
@@ -16,6 +15,18 @@ const FEW_CHANNELS: usize = 14;
 /// Bytes of `x` and `dy` that stay in a core's own cache while all taps read them.
 const CACHED: usize = 512 << 10;
 
+/// Numbers of workspace that [`backward_weight`] needs: transformed tiles and sums, where
+/// the method transforms.
+///
+/// # Shapes
+/// `y`: the output, `[n, oh, ow, c_out]`; weight: `[kh, kw, c_in, c_out]`.
+pub fn backward_weight_workspace<T: Element>(method: &Method, y: Shape, weight: Shape) -> usize {
+    match method.form() {
+        None => 0,
+        Some(form) => winograd::backward_weight_workspace::<T>(form, y, weight),
+    }
+}
+
 /// `dw[p, q, c, o] = Σ_{n, i, j} x[n, i·s + p·d − t, j·s + q·d − l, c]·dy[n, i, j, o]` and,
 /// where asked for, `db[o] = Σ_{n, i, j} dy[n, i, j, o]`.
 ///
@@ -25,27 +36,38 @@ const CACHED: usize = 512 << 10;
 ///
 /// # Shapes
 /// `x`: `[n, h, w, c_in]`, `dy`: `[n, oh, ow, c_out]`, `dw`: `[kh, kw, c_in, c_out]`, `db`:
-/// `c_out`.
+/// `c_out`, workspace: at least [`backward_weight_workspace`].
 ///
 /// # Panics
-/// When shapes do not fit.
+/// When shapes do not fit, or the workspace is too small.
 pub fn backward_weight<T: Element>(
     pool: &Pool,
-    window: &Window,
+    method: &Method,
     x: View<'_, T>,
     dy: View<'_, T>,
     dw: ViewMut<'_, T>,
     db: Option<&mut [T]>,
+    workspace: &mut [T],
 ) {
+    let window = &method.window;
     check(window, x.shape(), dw.shape(), dy.shape());
     assert!(
         db.as_ref().is_none_or(|db| db.len() == dy.shape().c),
         "{NAME}: the bias of weight {} has another size",
         dw.shape()
     );
-    let places = Places::forward(window, &x, [dy.shape().h, dy.shape().w]);
-    let job = Job { places, x, dy };
-    job.sum(pool, dw);
+    let needed = backward_weight_workspace::<T>(method, dy.shape(), dw.shape());
+    let workspace = workspace_of(workspace, needed);
+    match method.form() {
+        None => {
+            let places = Places::forward(window, &x, [dy.shape().h, dy.shape().w]);
+            Job { places, x, dy }.sum(pool, dw);
+        }
+        Some(form) => {
+            let [[top, _], [left, _]] = window.padding;
+            winograd::backward_weight(pool, form, x, [top, left], dy, dw, workspace);
+        }
+    }
     if let Some(db) = db {
         column_sums(pool, dy, db);
     }

@@ -1,7 +1,7 @@
 //! The output.
 
 use super::places::Places;
-use super::{Filter, NAME, Weight, check, pack, packed_weight_len, workspace_of};
+use super::{Filter, Method, NAME, Weight, check, pack, packed_weight_len, winograd, workspace_of};
 use crate::{Activation, Window};
 use inception_tensor::{
     Accumulate, Bank, Element, Epilogue, Pool, Rows, Shape, View, ViewMut, multiply_rows,
@@ -12,8 +12,9 @@ use smallvec::SmallVec;
 ///
 /// # Shapes
 /// Each `[kh, kw, c_in, c_out]`.
-pub fn forward_workspace(weights: impl IntoIterator<Item = Shape>) -> usize {
-    weights.into_iter().map(packed_weight_len).sum()
+pub fn forward_workspace(method: &Method, weights: impl IntoIterator<Item = Shape>) -> usize {
+    let len = |weight| packed_weight_len(method, weight);
+    weights.into_iter().map(len).sum()
 }
 
 /// `y[i] = activation(conv(x, filters[i]))` for each bank: sibling convolutions that read
@@ -33,7 +34,7 @@ pub fn forward_workspace(weights: impl IntoIterator<Item = Shape>) -> usize {
 /// small.
 pub fn forward<T: Element>(
     pool: &Pool,
-    window: &Window,
+    method: &Method,
     x: View<'_, T>,
     filters: &[Filter<'_, T>],
     activation: Activation,
@@ -43,7 +44,7 @@ pub fn forward<T: Element>(
     assert_eq!(filters.len(), y.len(), "{NAME}: an output for each bank");
     for (filter, y) in filters.iter().zip(y.iter()) {
         let weight = filter.weight.shape();
-        check(window, x.shape(), weight, y.shape());
+        check(&method.window, x.shape(), weight, y.shape());
         let fits = filter.bias.is_none_or(|bias| bias.len() == weight.c);
         assert!(fits, "{NAME}: the bias of weight {weight} has another size");
     }
@@ -54,16 +55,17 @@ pub fn forward<T: Element>(
         Weight::Plain(weight) => Some(weight.shape()),
         Weight::Packed { .. } => None,
     };
-    let needed = forward_workspace(filters.iter().filter_map(plain));
+    let needed = forward_workspace(method, filters.iter().filter_map(plain));
     let mut rest = workspace_of(workspace, needed);
     let mut banks: SmallVec<[Bank<'_, T>; 4]> = SmallVec::new();
     for (filter, y) in filters.iter().zip(y) {
         let packed = match filter.weight {
             Weight::Packed { data, .. } => data,
             Weight::Plain(weight) => {
-                let (packed, tail) = rest.split_at_mut(packed_weight_len(weight.shape()));
+                let len = packed_weight_len(method, weight.shape());
+                let (packed, tail) = rest.split_at_mut(len);
                 rest = tail;
-                pack(pool, weight, packed);
+                pack(pool, method, weight, packed);
                 packed
             }
         };
@@ -77,6 +79,25 @@ pub fn forward<T: Element>(
             c: y.reborrow(),
         });
     }
+    match method.form() {
+        None => direct(pool, &method.window, x, grid, &mut banks),
+        Some(form) => {
+            let [[top, _], [left, _]] = method.window.padding;
+            for bank in banks {
+                winograd::forward(pool, form, x, [top, left], bank);
+            }
+        }
+    }
+}
+
+/// The products of located rows and packed weights.
+fn direct<T: Element>(
+    pool: &Pool,
+    window: &Window,
+    x: View<'_, T>,
+    grid: [usize; 2],
+    banks: &mut [Bank<'_, T>],
+) {
     let places = Places::forward(window, &x, grid);
     let rows = Rows {
         data: x.data(),
@@ -87,6 +108,6 @@ pub fn forward<T: Element>(
         pool,
         rows,
         |first, offsets| places.locate(first, offsets),
-        &mut banks,
+        banks,
     );
 }

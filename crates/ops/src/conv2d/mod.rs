@@ -5,20 +5,25 @@
 //!
 //! Every pass is a matrix product whose left operand is read where it lies: an output pixel
 //! is a row of pieces, the input pixels under the window, and only their places are computed.
-//! No matrix of patches is ever written.
+//! No matrix of patches is ever written. Where a [`Method`] says so, the sums are taken by
+//! Winograd's minimal filtering instead, with less than half of the products.
 
 mod backward_input;
 mod backward_weight;
 mod forward;
+mod method;
 mod places;
 pub mod reference;
+mod winograd;
 
 pub use backward_input::{backward_input, backward_input_workspace};
-pub use backward_weight::backward_weight;
+pub use backward_weight::{backward_weight, backward_weight_workspace};
 pub use forward::{forward, forward_workspace};
+pub use method::{Algorithm, Method};
 
 use crate::{OpError, Window};
 use inception_tensor::{Element, Operand, Pool, Shape, View, packed_len};
+use winograd::Direction;
 
 /// The operator's name in messages.
 const NAME: &str = "conv2d";
@@ -57,17 +62,25 @@ pub struct Filter<'a, T> {
 }
 
 /// Numbers that [`pack`] writes for a weight `[kh, kw, c_in, c_out]`.
-pub fn packed_weight_len(weight: Shape) -> usize {
-    packed_len(weight.rows(), weight.c)
+pub fn packed_weight_len(method: &Method, weight: Shape) -> usize {
+    match method.form() {
+        None => packed_len(weight.rows(), weight.c),
+        Some(_) => winograd::filter_len(weight, Direction::Forward),
+    }
 }
 
 /// Writes a weight `[kh, kw, c_in, c_out]` in the order in which [`forward`] reads it.
 ///
 /// # Panics
 /// When `packed` is not [`packed_weight_len`] long.
-pub fn pack<T: Element>(pool: &Pool, weight: View<'_, T>, packed: &mut [T]) {
-    let k = weight.shape().rows();
-    inception_tensor::pack(pool, Operand::Plain(weight), k, 0, packed);
+pub fn pack<T: Element>(pool: &Pool, method: &Method, weight: View<'_, T>, packed: &mut [T]) {
+    match method.form() {
+        None => {
+            let k = weight.shape().rows();
+            inception_tensor::pack(pool, Operand::Plain(weight), k, 0, packed);
+        }
+        Some(form) => winograd::filter(pool, form, weight, Direction::Forward, packed),
+    }
 }
 
 /// Shape of the output.

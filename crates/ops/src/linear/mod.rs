@@ -5,7 +5,8 @@
 
 pub mod reference;
 
-use crate::{Activation, OpError, Window, conv2d};
+use crate::conv2d::{self, Method};
+use crate::{Activation, OpError, Window};
 use inception_tensor::{
     Accumulate, Bank, Element, Epilogue, Operand, Pool, Shape, View, ViewMut, multiply_matrix,
     multiply_outer, pack, packed_len, with_scratch,
@@ -141,7 +142,8 @@ pub fn backward_weight<T: Element>(
     db: Option<&mut [T]>,
 ) {
     check(x.shape(), dw.shape(), dy.shape());
-    conv2d::backward_weight(pool, &Window::square(1), x, dy, dw, db);
+    let method = Method::direct(Window::square(1));
+    conv2d::backward_weight(pool, &method, x, dy, dw, db, &mut []);
 }
 
 /// Writes `x` column by column.

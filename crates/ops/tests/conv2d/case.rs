@@ -1,7 +1,7 @@
 //! Convolutions to test, all their passes, and the same by the definition.
 
 use crate::common::Slice;
-use inception_ops::conv2d::{self, Filter, Weight, reference};
+use inception_ops::conv2d::{self, Algorithm, Filter, Method, Weight, reference};
 use inception_ops::{Activation, Rounding, Window};
 use inception_tensor::{Element, Pool, Shape, Tensor, View, ViewMut};
 use proptest::prelude::*;
@@ -10,6 +10,7 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) window: Window,
+    pub(crate) algorithm: Algorithm,
     pub(crate) x: Shape,
     /// Filters of each bank.
     pub(crate) banks: Vec<usize>,
@@ -22,10 +23,18 @@ impl Case {
     pub(crate) fn new(window: Window, x: [usize; 4], banks: &[usize]) -> Self {
         Self {
             window,
+            algorithm: Algorithm::Direct,
             x: x.into(),
             banks: banks.to_vec(),
             gap: 0,
             seed: 1,
+        }
+    }
+
+    pub(crate) fn method(&self) -> Method {
+        Method {
+            window: self.window,
+            algorithm: self.algorithm,
         }
     }
 
@@ -97,11 +106,11 @@ pub(crate) fn forward<T: Element>(
     let mut y: Vec<Slice<T>> = banks.map(|i| Slice::unset(case.y(i), case.gap)).collect();
     let mut outputs: Vec<ViewMut<'_, T>> = y.iter_mut().map(Slice::view_mut).collect();
     let x = operands.x.view();
-    let size = conv2d::forward_workspace(filters.iter().map(|f| f.weight.shape()));
+    let size = conv2d::forward_workspace(&case.method(), filters.iter().map(|f| f.weight.shape()));
     let mut workspace = vec![T::nan(); size];
     conv2d::forward(
         pool,
-        &case.window,
+        &case.method(),
         x,
         &filters,
         activation,
@@ -119,11 +128,11 @@ pub(crate) fn backward_input<T: Element>(
     let shapes: Vec<Shape> = (0..case.banks.len()).map(|i| case.weight(i)).collect();
     let dy: Vec<View<'_, T>> = operands.dy.iter().map(Slice::view).collect();
     let weights: Vec<View<'_, T>> = operands.weights.iter().map(Slice::view).collect();
-    let size = conv2d::backward_input_workspace(&case.window, case.x, shapes);
+    let size = conv2d::backward_input_workspace(&case.method(), case.x, shapes);
     let mut workspace = vec![T::nan(); size];
     let mut dx = Slice::unset(case.x, case.gap);
     let out = dx.view_mut();
-    conv2d::backward_input(pool, &case.window, &dy, &weights, out, &mut workspace);
+    conv2d::backward_input(pool, &case.method(), &dy, &weights, out, &mut workspace);
     dx.into_dense()
 }
 
@@ -136,8 +145,11 @@ pub(crate) fn backward_weight<T: Element>(
     let (x, dy) = (operands.x.view(), operands.dy[bank].view());
     let mut dw = Slice::unset(case.weight(bank), case.gap);
     let mut db = vec![T::nan(); case.banks[bank]];
+    let (method, shape) = (case.method(), case.weight(bank));
+    let size = conv2d::backward_weight_workspace::<T>(&method, case.y(bank), shape);
+    let mut workspace = vec![T::nan(); size];
     let (out, sums) = (dw.view_mut(), Some(&mut db[..]));
-    conv2d::backward_weight(pool, &case.window, x, dy, out, sums);
+    conv2d::backward_weight(pool, &method, x, dy, out, sums, &mut workspace);
     (dw.into_dense(), db)
 }
 
@@ -229,6 +241,7 @@ pub(crate) fn cases(extent: usize, channels: usize, batch: usize) -> impl Strate
         };
         Case {
             window,
+            algorithm: Algorithm::Direct,
             x: Shape::new(n, fit(0), fit(1), c),
             banks,
             gap,
@@ -262,4 +275,23 @@ pub(crate) fn large_cases() -> Vec<Case> {
         // Few rows, many columns.
         Case::new(square(1), [1, 3, 3, 600], &[300, 17, 130]),
     ]
+}
+
+/// Cases of Winograd's filtering: whole tiles and cut ones, few channels and many, several
+/// tasks and blocks.
+pub(crate) fn winograd_cases() -> Vec<Case> {
+    let square = Window::square;
+    let cases = vec![
+        Case::new(square(3).padding(1), [3, 28, 27, 40], &[48]),
+        Case::new(square(3).padding(1), [2, 7, 7, 200], &[65, 9]),
+        Case::new(square(3), [1, 35, 35, 17], &[33]),
+        Case::new(square(3).padding(1), [5, 5, 300, 3], &[4]),
+        Case::new(square(5).padding(2), [2, 14, 13, 24], &[64]),
+        Case::new(square(5).padding(2), [1, 40, 41, 16], &[32, 7]),
+    ];
+    let winograd = |case| Case {
+        algorithm: Algorithm::Winograd,
+        ..case
+    };
+    cases.into_iter().map(winograd).collect()
 }

@@ -4,10 +4,11 @@
 mod case;
 #[path = "../common/mod.rs"]
 mod common;
+mod winograd;
 
-use case::{Case, Operands, Results, cases, expected, forward, large_cases, run};
+use case::{Case, Operands, Results, cases, expected, forward, large_cases, run, winograd_cases};
 use common::{Slice, bits, check_gradient, dense, dot, integers, pools, reals};
-use inception_ops::conv2d::{self, Filter, Weight, reference};
+use inception_ops::conv2d::{self, Filter, Method, Weight, reference};
 use inception_ops::{Activation, Window};
 use inception_tensor::{Element, Pool, Shape, Tensor, View, ViewMut};
 use proptest::prelude::*;
@@ -49,7 +50,7 @@ fn large_integer_convolutions_are_exact() {
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let pools = pools();
-    for case in large_cases() {
+    for case in large_cases().into_iter().chain(winograd_cases()) {
         let operands = Operands::<f32>::new(&case, reals);
         let one = all_bits(&run(&pools[0], &case, &operands, Activation::Relu));
         for pool in &pools[1..] {
@@ -62,7 +63,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
 #[test]
 fn an_image_has_the_same_bits_alone_as_in_a_batch() {
     let pool = Pool::new(2).unwrap();
-    for case in large_cases() {
+    for case in large_cases().into_iter().chain(winograd_cases()) {
         let batch = Case {
             x: Shape { n: 5, ..case.x },
             ..case
@@ -93,7 +94,7 @@ fn an_image_has_the_same_bits_alone_as_in_a_batch() {
 #[test]
 fn siblings_have_the_same_bits_together_as_apart() {
     let pool = Pool::new(2).unwrap();
-    for case in large_cases() {
+    for case in large_cases().into_iter().chain(winograd_cases()) {
         let case = Case {
             banks: vec![33, 16, 70],
             ..case
@@ -159,7 +160,7 @@ fn relu_passes_a_nan_on() {
     let shape = Shape::new(1, 1, 3, 1);
     conv2d::forward(
         &Pool::serial(),
-        &Window::square(1),
+        &Method::direct(Window::square(1)),
         View::new(&x, shape),
         &[filter],
         Activation::Relu,
@@ -241,7 +242,7 @@ fn a_short_workspace_is_refused() {
     let operands = Operands::<f32>::new(&case, integers);
     conv2d::backward_input(
         &Pool::serial(),
-        &case.window,
+        &case.method(),
         &[operands.dy[0].view()],
         &[operands.weights[0].view()],
         Tensor::zeros(case.x).view_mut(),

@@ -1,0 +1,71 @@
+//! Ways to take the sums of a convolution.
+
+use super::winograd::{self, Form};
+use crate::Window;
+use inception_tensor::Shape;
+
+/// How the sums of a convolution are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Term by term, as the formula says.
+    #[default]
+    Direct,
+    /// In Winograd's transformed domain, for square kernels of 3 and 5 with stride and
+    /// dilation 1; other windows fall back to [`Algorithm::Direct`].
+    Winograd,
+}
+
+impl Algorithm {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Winograd => "winograd",
+        }
+    }
+}
+
+/// A window, and how its sums are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// Kernel, stride, padding, dilation.
+    pub window: Window,
+    /// How the sums are taken.
+    pub algorithm: Algorithm,
+}
+
+impl Method {
+    /// The plain sums of a window.
+    pub const fn direct(window: Window) -> Self {
+        Self {
+            window,
+            algorithm: Algorithm::Direct,
+        }
+    }
+
+    /// The same window by Winograd's filtering, where it has such a form.
+    pub const fn winograd(window: Window) -> Self {
+        Self {
+            window,
+            algorithm: Algorithm::Winograd,
+        }
+    }
+
+    /// What a model of the cost says is faster for a convolution to `y` `[n, oh, ow, c_out]`.
+    ///
+    /// `n` has no influence: an image has the same bits alone and in a batch.
+    pub fn fastest(window: Window, y: Shape, weight: Shape) -> Self {
+        match winograd::pays(&window, y, weight) {
+            true => Self::winograd(window),
+            false => Self::direct(window),
+        }
+    }
+
+    /// The form of the transforms, where there are any.
+    pub(super) fn form(&self) -> Option<Form> {
+        match self.algorithm {
+            Algorithm::Direct => None,
+            Algorithm::Winograd => Form::of(&self.window),
+        }
+    }
+}

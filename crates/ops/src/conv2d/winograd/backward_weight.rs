@@ -1,0 +1,204 @@
+//! Weight gradients.
+//!
+//! `dw = Aᵀ[Σ_tiles (Bᵀ·x·B) ⊙ (G·dy·Gᵀ)]A`: the gradient is a convolution of the input by
+//! the output's gradient, tile by tile, and the sum over tiles can be taken in the
+//! transformed domain. So only one transform leads back.
+
+use super::tiles::{Tiles, TransformTiles, Transformed};
+use super::transform::{self, LANES, Lane, Square, both_ways, load, store};
+use super::{Form, POINTS, SIDE};
+use inception_tensor::{
+    Accumulate, BoxMut, Element, Kernel, Pool, Shape, Vectorize, View, ViewMut, multiply_outer,
+    with_scratch,
+};
+use std::array;
+
+/// Tiles that a task transforms.
+const GROUP: usize = 16;
+/// Bytes of transformed tiles that are summed at a time.
+const BLOCK_BYTES: usize = 8 << 20;
+/// The most groups of a block.
+const BLOCK_GROUPS: usize = 32;
+/// Rows of the gradient that a task transforms back.
+const TASK_ROWS: usize = 8;
+
+/// The sizes of a weight gradient's work.
+struct Sizes {
+    tiles: Tiles,
+    c_in: usize,
+    c_out: usize,
+    /// Groups of tiles in a block.
+    groups: usize,
+}
+
+impl Sizes {
+    fn new<T>(form: Form, y: Shape, weight: Shape) -> Self {
+        let tiles = Tiles::all([y.n, y.h, y.w], form.tile());
+        let group = GROUP * POINTS * (weight.w + weight.c) * size_of::<T>();
+        let groups = (BLOCK_BYTES / group).clamp(1, BLOCK_GROUPS);
+        Self {
+            tiles,
+            c_in: weight.w,
+            c_out: weight.c,
+            groups: groups.min(tiles.count().div_ceil(GROUP)),
+        }
+    }
+
+    /// Numbers of the sum, of the block's transformed input and output gradient.
+    fn memory(&self) -> [usize; 3] {
+        let tiles = self.groups * GROUP;
+        [self.c_in * self.c_out, tiles * self.c_in, tiles * self.c_out].map(|n| n * POINTS)
+    }
+}
+
+/// Numbers of workspace that [`backward_weight`] needs.
+pub(in super::super) fn backward_weight_workspace<T>(form: Form, y: Shape, weight: Shape) -> usize {
+    Sizes::new::<T>(form, y, weight).memory().iter().sum()
+}
+
+/// `dw[p, q, c, o] = Σ_{n, i, j} x[n, i + p − t, j + q − l, c]·dy[n, i, j, o]` with
+/// `offset = [t, l]`.
+///
+/// Tiles are summed in order in blocks of a size that depends on shapes alone.
+pub(in super::super) fn backward_weight<T: Element>(
+    pool: &Pool,
+    form: Form,
+    x: View<'_, T>,
+    offset: [usize; 2],
+    dy: View<'_, T>,
+    mut dw: ViewMut<'_, T>,
+    workspace: &mut [T],
+) {
+    if dy.shape().is_empty() {
+        return dw.fill(T::zero());
+    }
+    let sizes = Sizes::new::<T>(form, dy.shape(), dw.shape());
+    let [sum_len, x_len, dy_len] = sizes.memory();
+    let (sum, rest) = workspace.split_at_mut(sum_len);
+    let (x_tiles, rest) = rest.split_at_mut(x_len);
+    let dy_tiles = &mut rest[..dy_len];
+    let (total, step) = (sizes.tiles.count(), sizes.groups * GROUP);
+    for first in (0..total).step_by(step) {
+        let count = step.min(total - first);
+        let block = Block {
+            pool,
+            tiles: sizes.tiles,
+            first,
+            count,
+        };
+        block.transform(x, offset, transform::input, x_tiles);
+        match form {
+            Form::Kernel3 => block.transform(dy, [0, 0], transform::evaluate::<T, 4>, dy_tiles),
+            Form::Kernel5 => block.transform(dy, [0, 0], transform::evaluate::<T, 2>, dy_tiles),
+        }
+        let accumulate = match first {
+            0 => Accumulate::Replace,
+            _ => Accumulate::Add,
+        };
+        block.multiply(x_tiles, dy_tiles, &sizes, accumulate, sum);
+    }
+    let rows = Shape::new(form.kernel(), form.kernel(), TASK_ROWS, sizes.c_out);
+    pool.for_each_box(dw, rows, |part| {
+        back(pool.kernel(), form, sum, sizes.c_in, part);
+    });
+}
+
+/// Tiles that are summed at a time.
+struct Block<'a> {
+    pool: &'a Pool,
+    tiles: Tiles,
+    first: usize,
+    count: usize,
+}
+
+impl Block<'_> {
+    /// Transforms the tiles of `map`: groups of `[POINTS][GROUP][c]`.
+    fn transform<T: Element, const N: usize>(
+        &self,
+        map: View<'_, T>,
+        offset: [usize; 2],
+        line: impl Fn(&[Lane<T>; N]) -> [Lane<T>; SIDE] + Copy + Send + Sync,
+        out: &mut [T],
+    ) {
+        let width = map.shape().c;
+        let pitch = GROUP * width;
+        let used = self.count.div_ceil(GROUP) * POINTS * pitch;
+        self.pool
+            .for_each_chunk(&mut out[..used], POINTS * pitch, |group, data| {
+                self.pool.kernel().vectorize(TransformTiles {
+                    tiles: self.tiles,
+                    first: self.first + group * GROUP,
+                    count: GROUP.min(self.count - group * GROUP),
+                    map,
+                    offset,
+                    line,
+                    to: Transformed { data, pitch, width },
+                });
+            });
+    }
+
+    /// Adds the products of all points to the sums.
+    fn multiply<T: Element>(
+        &self,
+        x: &[T],
+        dy: &[T],
+        sizes: &Sizes,
+        accumulate: Accumulate,
+        sum: &mut [T],
+    ) {
+        let [c_in, c_out] = [sizes.c_in, sizes.c_out];
+        let serial = self.pool.on_this_thread();
+        self.pool.for_each_chunk(sum, c_in * c_out, |point, sum| {
+            with_scratch(self.count, |terms: &mut [[u32; 2]]| {
+                for (i, term) in terms.iter_mut().enumerate() {
+                    let row = (i / GROUP * POINTS + point) * GROUP + i % GROUP;
+                    *term = [(row * c_in) as u32, (row * c_out) as u32];
+                }
+                let sum = ViewMut::new(sum, Shape::matrix(c_in, c_out));
+                multiply_outer(&serial, x, dy, terms, accumulate, sum);
+            });
+        });
+    }
+}
+
+/// Transforms some rows of the sum back.
+fn back<T: Element>(kernel: Kernel, form: Form, sum: &[T], c_in: usize, part: BoxMut<'_, T>) {
+    match form {
+        Form::Kernel3 => kernel.vectorize(Back::<T, 3> { sum, c_in, part }),
+        Form::Kernel5 => kernel.vectorize(Back::<T, 5> { sum, c_in, part }),
+    }
+}
+
+/// The way back for kernels of `R × R`.
+struct Back<'a, T, const R: usize> {
+    /// `[POINTS][c_in][c_out]`.
+    sum: &'a [T],
+    c_in: usize,
+    part: BoxMut<'a, T>,
+}
+
+impl<T: Element, const R: usize> Vectorize for Back<'_, T, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        let Shape { w: rows, c, .. } = self.part.shape();
+        let first = self.part.start()[2];
+        for row in 0..rows {
+            for channel in (0..c).step_by(LANES) {
+                let sum = |point: usize| {
+                    let at = (point * self.c_in + first + row) * c;
+                    load(&self.sum[at..][..c], channel)
+                };
+                let tile: Square<T, SIDE> =
+                    array::from_fn(|p| array::from_fn(|q| sum(p * SIDE + q)));
+                let taps: Square<T, R> = both_ways(&tile, transform::output);
+                for (p, line) in taps.iter().enumerate() {
+                    for (q, tap) in line.iter().enumerate() {
+                        store(tap, self.part.pixel_mut(p, q, row), channel);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Outputs and input gradients.
+
+use super::tiles::{Tiles, TransformTiles, Transformed};
+use super::transform::{self, LANES, Lane, Square, both_ways, load};
+use super::{Form, POINTS, SIDE};
+use inception_tensor::{
+    Accumulate, Bank, Batch, BoxMut, Element, Epilogue, PANEL, Pool, Shape, Vectorize, View,
+    multiply_batch, with_scratch,
+};
+use std::array;
+
+/// Bytes of transformed input that stay in a core's own cache while all filters read them.
+const CACHED: usize = 448 << 10;
+/// The most tiles of a task.
+const TASK_TILES: usize = 56;
+/// Fewer tasks than this are cut along channels of the output, too.
+const ENOUGH_TASKS: usize = 8;
+/// Numbers between the points of a transformed tile beyond what they hold, so that they
+/// fall on different lines of a cache.
+const SKEW: usize = 16;
+
+/// `c = epilogue(conv(x, filters))` for a bank of transformed filters, with `offset` rows and columns of padding before `x`.
+///
+/// An element has the same bits whatever it is computed together with: tiles are fixed to
+/// the output's first pixel.
+pub(in super::super) fn forward<T: Element>(
+    pool: &Pool,
+    form: Form,
+    x: View<'_, T>,
+    offset: [usize; 2],
+    bank: Bank<'_, T>,
+) {
+    let task = Task {
+        pool,
+        form,
+        x,
+        offset,
+        filter: bank.packed,
+        accumulate: bank.accumulate,
+        epilogue: bank.epilogue,
+    };
+    let size = task_size(form.tile(), x.shape().c, bank.c.shape(), size_of::<T>());
+    pool.for_each_box(bank.c, size, |part| task.run(part));
+}
+
+/// The box of the output that a task computes.
+fn task_size(tile: usize, c_in: usize, y: Shape, bytes: usize) -> Shape {
+    let most = (CACHED / (POINTS * c_in.max(1) * bytes)).clamp(8, TASK_TILES);
+    let [rows, columns] = [y.h.div_ceil(tile), y.w.div_ceil(tile)];
+    let down = (most / columns.max(1)).clamp(1, rows.max(1));
+    let across = most.min(columns).max(1);
+    let images = (most / (rows * columns).max(1)).clamp(1, y.n.max(1));
+    let tasks = y.n.div_ceil(images) * rows.div_ceil(down) * columns.div_ceil(across);
+    let panels = y.c.div_ceil(PANEL).max(1);
+    let parts = ENOUGH_TASKS.div_ceil(tasks.max(1)).min(panels);
+    let channels = panels.div_ceil(parts) * PANEL;
+    Shape::new(images, down * tile, across * tile, channels)
+}
+
+/// What all tasks share.
+struct Task<'a, T> {
+    pool: &'a Pool,
+    form: Form,
+    x: View<'a, T>,
+    offset: [usize; 2],
+    filter: &'a [T],
+    accumulate: Accumulate,
+    epilogue: Epilogue<'a, T>,
+}
+
+impl<T: Element> Task<'_, T> {
+    fn run(&self, mut part: BoxMut<'_, T>) {
+        let (start, shape, step) = (part.start(), part.shape(), self.form.tile());
+        let tiles = Tiles {
+            step,
+            start: [start[0], start[1] / step, start[2] / step],
+            size: [shape.n, shape.h.div_ceil(step), shape.w.div_ceil(step)],
+        };
+        let (rows, width, kernel) = (tiles.count(), self.x.shape().c, self.pool.kernel());
+        let pitch = rows * width + SKEW;
+        with_scratch(POINTS * pitch, |data: &mut [T]| {
+            kernel.vectorize(TransformTiles {
+                tiles,
+                first: 0,
+                count: rows,
+                map: self.x,
+                offset: self.offset,
+                line: transform::input,
+                to: Transformed {
+                    data: &mut *data,
+                    pitch,
+                    width,
+                },
+            });
+            let batch = Batch {
+                data: &*data,
+                pitch,
+                count: POINTS,
+                rows,
+                width,
+            };
+            with_scratch(POINTS * rows * PANEL, |products: &mut [T]| {
+                for channel in (0..shape.c).step_by(PANEL) {
+                    let panel = (start[3] + channel) / PANEL;
+                    let len = POINTS * width * PANEL;
+                    let filter = &self.filter[panel * len..][..len];
+                    multiply_batch(kernel, batch, filter, products);
+                    self.output(&mut part, tiles, channel, products);
+                }
+            });
+        });
+    }
+
+    /// Transforms the products of a panel back.
+    fn output(&self, part: &mut BoxMut<'_, T>, tiles: Tiles, channel: usize, products: &[T]) {
+        let kernel = self.pool.kernel();
+        match self.form {
+            Form::Kernel3 => kernel.vectorize(Output::<T, 4> {
+                task: self,
+                part,
+                tiles,
+                channel,
+                products,
+            }),
+            Form::Kernel5 => kernel.vectorize(Output::<T, 2> {
+                task: self,
+                part,
+                tiles,
+                channel,
+                products,
+            }),
+        }
+    }
+}
+
+/// The way back for output tiles of `M × M`.
+struct Output<'a, 'b, T, const M: usize> {
+    task: &'a Task<'a, T>,
+    part: &'a mut BoxMut<'b, T>,
+    tiles: Tiles,
+    /// The first channel, counted from the box's.
+    channel: usize,
+    /// `[POINTS][tiles][PANEL]`.
+    products: &'a [T],
+}
+
+impl<T: Element, const M: usize> Vectorize for Output<'_, '_, T, M> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Shape { h, w, c, .. } = self.part.shape();
+        let first = self.part.start()[3];
+        let Epilogue { bias, relu } = self.task.epilogue;
+        let add = self.task.accumulate == Accumulate::Add;
+        let count = self.tiles.count();
+        for lane in (0..PANEL.min(c - self.channel)).step_by(LANES) {
+            let channel = self.channel + lane;
+            let bias = bias.map(|bias| load(bias, first + channel));
+            for i in 0..count {
+                let [image, row, column] = self.tiles.place(i);
+                let product = |point: usize| {
+                    load(&self.products[(point * count + i) * PANEL..][..PANEL], lane)
+                };
+                let tile: Square<T, SIDE> =
+                    array::from_fn(|p| array::from_fn(|q| product(p * SIDE + q)));
+                let tile: Square<T, M> = both_ways(&tile, transform::output);
+                let (rows, columns) = (M.min(h - row * M), M.min(w - column * M));
+                for (y, line) in tile.iter().enumerate().take(rows) {
+                    for (x, result) in line.iter().enumerate().take(columns) {
+                        let pixel = self.part.pixel_mut(image, row * M + y, column * M + x);
+                        finish(result, add, bias.as_ref(), relu, &mut pixel[channel..]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes a lane of results, as many as the pixel has channels left.
+#[inline(always)]
+fn finish<T: Element>(
+    result: &Lane<T>,
+    add: bool,
+    bias: Option<&Lane<T>>,
+    relu: bool,
+    pixel: &mut [T],
+) {
+    let mut result = *result;
+    if add {
+        let before = load(pixel, 0);
+        (0..LANES).for_each(|l| result[l] += before[l]);
+    }
+    if let Some(bias) = bias {
+        (0..LANES).for_each(|l| result[l] += bias[l]);
+    }
+    if relu {
+        // `x < 0` is false for NaN, so a NaN is passed on.
+        (0..LANES).for_each(|l| {
+            result[l] = match result[l] < T::zero() {
+                true => T::zero(),
+                false => result[l],
+            }
+        });
+    }
+    let count = LANES.min(pixel.len());
+    transform::store(&result, &mut pixel[..count], 0);
+}

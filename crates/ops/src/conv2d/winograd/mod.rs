@@ -1,0 +1,70 @@
+//! Convolution by Winograd's minimal filtering.
+//!
+//! An output tile of `m × m` pixels and a kernel of `r × r` need `(m + r − 1)²` products
+//! instead of `m²·r²`: `Y = Aᵀ[(G·g·Gᵀ) ⊙ (Bᵀ·d·B)]A`, summed over channels before the
+//! last transform, so that the products are 36 matrix products. All forms here have tiles of
+//! 6 × 6: F(4×4, 3×3) and F(2×2, 5×5) for outputs and input gradients, F(3×3, 4×4) and
+//! F(5×5, 2×2) for weight gradients.
+//!
+//! Rounding errors are larger than those of the direct sum; `docs/numerics.md` has the bound.
+//!
+//! # Sources
+//! Winograd 1980, *Arithmetic complexity of computations*; Lavin and Gray 2016, *Fast
+//! algorithms for convolutional neural networks*, <https://arxiv.org/abs/1509.09308>.
+
+mod backward_weight;
+mod cost;
+mod filter;
+mod forward;
+mod tiles;
+mod transform;
+
+pub(super) use backward_weight::{backward_weight, backward_weight_workspace};
+pub(super) use cost::pays;
+pub(super) use filter::{Direction, filter, filter_len};
+pub(super) use forward::forward;
+
+use crate::Window;
+
+/// Rows and columns of a transformed tile.
+const SIDE: usize = 6;
+/// Numbers of a transformed tile, and products of matrices.
+const POINTS: usize = SIDE * SIDE;
+
+/// Which tiles a kernel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// F(4×4, 3×3), for weights F(3×3, 4×4).
+    Kernel3,
+    /// F(2×2, 5×5), for weights F(5×5, 2×2).
+    Kernel5,
+}
+
+impl Form {
+    /// The form of a window, where there is one: square kernels of 3 and 5 with stride and
+    /// dilation 1 that always touch the input.
+    pub(super) fn of(window: &Window) -> Option<Self> {
+        let inside = |axis: usize| window.padding[axis].iter().all(|&p| p < window.kernel[axis]);
+        if !inside(0) || !inside(1) {
+            return None;
+        }
+        match (window.kernel, window.stride, window.dilation) {
+            ([3, 3], [1, 1], [1, 1]) => Some(Self::Kernel3),
+            ([5, 5], [1, 1], [1, 1]) => Some(Self::Kernel5),
+            _ => None,
+        }
+    }
+
+    /// Rows and columns of an output tile.
+    fn tile(self) -> usize {
+        match self {
+            Self::Kernel3 => 4,
+            Self::Kernel5 => 2,
+        }
+    }
+
+    /// Rows and columns of the kernel.
+    fn kernel(self) -> usize {
+        SIDE + 1 - self.tile()
+    }
+}
