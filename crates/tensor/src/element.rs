@@ -1,5 +1,7 @@
 //! The number types that kernels are generic over.
 
+use crate::kernel::Kernel;
+use crate::lanes::{self, WithLanes};
 use bytemuck::Pod;
 use num_traits::{Float, NumAssign};
 use std::fmt::{Debug, Display};
@@ -20,6 +22,10 @@ pub trait Element:
 
     /// The value as `f64`, exactly.
     fn f64(self) -> f64;
+
+    /// Does `work` with the vectors that a kernel has for this type.
+    #[doc(hidden)]
+    fn with_lanes<W: WithLanes<Self>>(kernel: Kernel, work: W) -> W::Output;
 
     /// `C = alpha·A·B + beta·C` on strided matrices, through `matrixmultiply`.
     ///
@@ -44,7 +50,7 @@ pub trait Element:
 }
 
 macro_rules! element {
-    ($t:ty, $name:literal, $vector:literal, $gemm:path) => {
+    ($t:ty, $name:literal, $vector:literal, $lanes:expr, $gemm:path) => {
         impl Element for $t {
             const NAME: &'static str = $name;
             const VECTOR_KERNELS: bool = $vector;
@@ -57,6 +63,11 @@ macro_rules! element {
             #[inline]
             fn f64(self) -> f64 {
                 f64::from(self)
+            }
+
+            #[inline]
+            fn with_lanes<W: WithLanes<Self>>(kernel: Kernel, work: W) -> W::Output {
+                $lanes(kernel, work)
             }
 
             unsafe fn raw_gemm(
@@ -79,5 +90,5 @@ macro_rules! element {
     };
 }
 
-element!(f32, "f32", true, matrixmultiply::sgemm);
-element!(f64, "f64", false, matrixmultiply::dgemm);
+element!(f32, "f32", true, lanes::single, matrixmultiply::sgemm);
+element!(f64, "f64", false, lanes::plain, matrixmultiply::dgemm);

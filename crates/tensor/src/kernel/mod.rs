@@ -5,9 +5,9 @@
 //! The portable way goes through `matrixmultiply`, which cuts `k` into blocks of its own.
 
 #[cfg(target_arch = "x86_64")]
-mod avx2;
+pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
-mod avx512;
+pub(crate) mod avx512;
 mod vectorize;
 
 pub use vectorize::Vectorize;
@@ -17,6 +17,9 @@ use thiserror::Error;
 
 /// Columns of a panel of packed weights, for every kernel.
 pub const PANEL: usize = 32;
+
+/// Numbers that element-wise vector code computes with at once.
+pub const LANES: usize = 16;
 
 /// The environment variable that forces a kernel.
 const VARIABLE: &str = "INCEPTION_KERNEL";

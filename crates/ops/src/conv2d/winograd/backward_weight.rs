@@ -5,13 +5,12 @@
 //! transformed domain. So only one transform leads back.
 
 use super::tiles::{Tiles, TransformTiles, Transformed};
-use super::transform::{self, LANES, Lane, Square, both_ways, load, store};
-use super::{Form, POINTS, SIDE};
+use super::transform::{Evaluate, Input, Line, Output, both_ways};
+use super::{Form, POINTS, SIDE, SKEW};
 use inception_tensor::{
-    Accumulate, BoxMut, Element, Kernel, Pool, Shape, Vectorize, View, ViewMut, multiply_outer,
-    with_scratch,
+    Accumulate, BoxMut, Element, Kernel, LANES, Lanes, Pool, Shape, View, ViewMut, WithLanes,
+    multiply_outer, with_scratch,
 };
-use std::array;
 
 /// Tiles that a task transforms.
 const GROUP: usize = 16;
@@ -21,6 +20,16 @@ const BLOCK_BYTES: usize = 8 << 20;
 const BLOCK_GROUPS: usize = 32;
 /// Rows of the gradient that a task transforms back.
 const TASK_ROWS: usize = 8;
+
+/// From one point of a group of tiles to the next.
+fn pitch(c: usize) -> usize {
+    GROUP * c + SKEW
+}
+
+/// Numbers of a transformed group of tiles of `c` channels.
+fn group_len(c: usize) -> usize {
+    POINTS * pitch(c)
+}
 
 /// The sizes of a weight gradient's work.
 struct Sizes {
@@ -46,8 +55,12 @@ impl Sizes {
 
     /// Numbers of the sum, of the block's transformed input and output gradient.
     fn memory(&self) -> [usize; 3] {
-        let tiles = self.groups * GROUP;
-        [self.c_in * self.c_out, tiles * self.c_in, tiles * self.c_out].map(|n| n * POINTS)
+        let tiles = |c| self.groups * group_len(c);
+        [
+            self.c_in * self.c_out * POINTS,
+            tiles(self.c_in),
+            tiles(self.c_out),
+        ]
     }
 }
 
@@ -86,10 +99,10 @@ pub(in super::super) fn backward_weight<T: Element>(
             first,
             count,
         };
-        block.transform(x, offset, transform::input, x_tiles);
+        block.transform(x, offset, Input, x_tiles);
         match form {
-            Form::Kernel3 => block.transform(dy, [0, 0], transform::evaluate::<T, 4>, dy_tiles),
-            Form::Kernel5 => block.transform(dy, [0, 0], transform::evaluate::<T, 2>, dy_tiles),
+            Form::Kernel3 => block.transform::<T, _, 4>(dy, [0, 0], Evaluate, dy_tiles),
+            Form::Kernel5 => block.transform::<T, _, 2>(dy, [0, 0], Evaluate, dy_tiles),
         }
         let accumulate = match first {
             0 => Accumulate::Replace,
@@ -113,19 +126,19 @@ struct Block<'a> {
 
 impl Block<'_> {
     /// Transforms the tiles of `map`: groups of `[POINTS][GROUP][c]`.
-    fn transform<T: Element, const N: usize>(
+    fn transform<T: Element, F: Line<T, N, SIDE>, const N: usize>(
         &self,
         map: View<'_, T>,
         offset: [usize; 2],
-        line: impl Fn(&[Lane<T>; N]) -> [Lane<T>; SIDE] + Copy + Send + Sync,
+        line: F,
         out: &mut [T],
     ) {
         let width = map.shape().c;
-        let pitch = GROUP * width;
-        let used = self.count.div_ceil(GROUP) * POINTS * pitch;
+        let pitch = pitch(width);
+        let used = self.count.div_ceil(GROUP) * group_len(width);
         self.pool
-            .for_each_chunk(&mut out[..used], POINTS * pitch, |group, data| {
-                self.pool.kernel().vectorize(TransformTiles {
+            .for_each_chunk(&mut out[..used], group_len(width), |group, data| {
+                self.pool.kernel().with_lanes(TransformTiles {
                     tiles: self.tiles,
                     first: self.first + group * GROUP,
                     count: GROUP.min(self.count - group * GROUP),
@@ -151,8 +164,8 @@ impl Block<'_> {
         self.pool.for_each_chunk(sum, c_in * c_out, |point, sum| {
             with_scratch(self.count, |terms: &mut [[u32; 2]]| {
                 for (i, term) in terms.iter_mut().enumerate() {
-                    let row = (i / GROUP * POINTS + point) * GROUP + i % GROUP;
-                    *term = [(row * c_in) as u32, (row * c_out) as u32];
+                    let place = |c| (i / GROUP * POINTS + point) * pitch(c) + i % GROUP * c;
+                    *term = [place(c_in) as u32, place(c_out) as u32];
                 }
                 let sum = ViewMut::new(sum, Shape::matrix(c_in, c_out));
                 multiply_outer(&serial, x, dy, terms, accumulate, sum);
@@ -164,8 +177,8 @@ impl Block<'_> {
 /// Transforms some rows of the sum back.
 fn back<T: Element>(kernel: Kernel, form: Form, sum: &[T], c_in: usize, part: BoxMut<'_, T>) {
     match form {
-        Form::Kernel3 => kernel.vectorize(Back::<T, 3> { sum, c_in, part }),
-        Form::Kernel5 => kernel.vectorize(Back::<T, 5> { sum, c_in, part }),
+        Form::Kernel3 => kernel.with_lanes(Back::<T, 3> { sum, c_in, part }),
+        Form::Kernel5 => kernel.with_lanes(Back::<T, 5> { sum, c_in, part }),
     }
 }
 
@@ -177,25 +190,28 @@ struct Back<'a, T, const R: usize> {
     part: BoxMut<'a, T>,
 }
 
-impl<T: Element, const R: usize> Vectorize for Back<'_, T, R> {
+impl<T: Element, const R: usize> WithLanes<T> for Back<'_, T, R> {
     type Output = ();
 
     #[inline(always)]
-    fn run(mut self) {
+    fn run(mut self, lanes: impl Lanes<T>) {
         let Shape { w: rows, c, .. } = self.part.shape();
         let first = self.part.start()[2];
         for row in 0..rows {
             for channel in (0..c).step_by(LANES) {
-                let sum = |point: usize| {
-                    let at = (point * self.c_in + first + row) * c;
-                    load(&self.sum[at..][..c], channel)
-                };
-                let tile: Square<T, SIDE> =
-                    array::from_fn(|p| array::from_fn(|q| sum(p * SIDE + q)));
-                let taps: Square<T, R> = both_ways(&tile, transform::output);
+                let end = c.min(channel + LANES);
+                let mut tile = [[lanes.splat(T::zero()); SIDE]; SIDE];
+                for (p, line) in tile.iter_mut().enumerate() {
+                    for (q, number) in line.iter_mut().enumerate() {
+                        let at = ((p * SIDE + q) * self.c_in + first + row) * c;
+                        *number = lanes.load_part(&self.sum[at + channel..at + end]);
+                    }
+                }
+                let taps: [[_; R]; R] = both_ways(lanes, &tile, Output);
                 for (p, line) in taps.iter().enumerate() {
-                    for (q, tap) in line.iter().enumerate() {
-                        store(tap, self.part.pixel_mut(p, q, row), channel);
+                    for (q, &tap) in line.iter().enumerate() {
+                        let pixel = self.part.pixel_mut(p, q, row);
+                        lanes.store_part(tap, &mut pixel[channel..end]);
                     }
                 }
             }

@@ -1,9 +1,8 @@
 //! Transformed filters.
 
-use super::transform::{LANES, Lane, Square, both_ways, evaluate, load};
+use super::transform::{Evaluate, both_ways};
 use super::{Form, POINTS, SIDE};
-use inception_tensor::{Element, PANEL, Pool, Shape, Vectorize, View, packed_len};
-use std::array;
+use inception_tensor::{Element, LANES, Lanes, PANEL, Pool, Shape, View, WithLanes, packed_len};
 
 /// What the filters are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +44,13 @@ pub(in super::super) fn filter<T: Element>(
         return;
     }
     pool.for_each_chunk(out, POINTS * k * PANEL, |panel, out| match form {
-        Form::Kernel3 => pool.kernel().vectorize(Panel::<T, 3> {
+        Form::Kernel3 => pool.kernel().with_lanes(Panel::<T, 3> {
             weight,
             direction,
             panel,
             out,
         }),
-        Form::Kernel5 => pool.kernel().vectorize(Panel::<T, 5> {
+        Form::Kernel5 => pool.kernel().with_lanes(Panel::<T, 5> {
             weight,
             direction,
             panel,
@@ -68,31 +67,42 @@ struct Panel<'a, T, const R: usize> {
     out: &'a mut [T],
 }
 
-impl<T: Element, const R: usize> Vectorize for Panel<'_, T, R> {
+impl<T: Element, const R: usize> WithLanes<T> for Panel<'_, T, R> {
     type Output = ();
 
     #[inline(always)]
-    fn run(mut self) {
+    fn run(self, lanes: impl Lanes<T>) {
         let [k, _] = self.direction.channels(self.weight.shape());
         for lane in (0..PANEL).step_by(LANES) {
             let channel = self.panel * PANEL + lane;
-            match self.direction {
-                Direction::Forward => {
-                    for row in 0..k {
-                        let taps = array::from_fn(|p| {
-                            array::from_fn(|q| load(self.weight.pixel(p, q, row), channel))
-                        });
-                        self.write(&taps, k, row, lane);
+            for first in (0..k).step_by(LANES) {
+                let block = match self.direction {
+                    Direction::Forward => self.plain(first, channel),
+                    Direction::Backward => self.flipped(first, channel),
+                };
+                // Written here first: the rows of `out` are far apart, often by what maps them
+                // to the same lines of a cache.
+                let mut points = [[[T::zero(); LANES]; LANES]; POINTS];
+                for row in 0..LANES.min(k - first) {
+                    let mut taps = [[lanes.splat(T::zero()); R]; R];
+                    for (taps, block) in taps.iter_mut().zip(&block) {
+                        for (tap, block) in taps.iter_mut().zip(block) {
+                            *tap = lanes.load(&block[row]);
+                        }
+                    }
+                    let transformed = both_ways(lanes, &taps, Evaluate);
+                    for (p, line) in transformed.iter().enumerate() {
+                        for (q, &number) in line.iter().enumerate() {
+                            lanes.store(number, &mut points[p * SIDE + q][row]);
+                        }
                     }
                 }
-                Direction::Backward => {
-                    for first in (0..k).step_by(LANES) {
-                        let block = self.transposed(first, channel);
-                        for row in first..k.min(first + LANES) {
-                            let taps =
-                                array::from_fn(|p| array::from_fn(|q| block[p][q][row - first]));
-                            self.write(&taps, k, row, lane);
-                        }
+                for (point, rows) in points.iter().enumerate() {
+                    let start = (point * k + first) * PANEL;
+                    let end = (point * k + k.min(first + LANES)) * PANEL;
+                    let out = self.out[start..end].chunks_exact_mut(PANEL);
+                    for (out, row) in out.zip(rows) {
+                        out[lane..lane + LANES].copy_from_slice(row);
                     }
                 }
             }
@@ -100,33 +110,42 @@ impl<T: Element, const R: usize> Vectorize for Panel<'_, T, R> {
     }
 }
 
+/// For each tap, rows of what is summed over, each with channels of the result.
+type Block<T, const R: usize> = [[[[T; LANES]; LANES]; R]; R];
+
 impl<T: Element, const R: usize> Panel<'_, T, R> {
-    /// The flipped taps of the channels out `first ..`, each with the channels in
-    /// `channel ..` side by side.
-    #[inline(always)]
-    fn transposed(&self, first: usize, channel: usize) -> [[[Lane<T>; LANES]; R]; R] {
-        let c_in = self.weight.shape().w;
+    /// The channels in `first ..`, each with the channels out `channel ..`.
+    fn plain(&self, first: usize, channel: usize) -> Block<T, R> {
+        let Shape { w: c_in, c, .. } = self.weight.shape();
         let mut block = [[[[T::zero(); LANES]; LANES]; R]; R];
+        let used = LANES.min(c.saturating_sub(channel));
         for (p, line) in block.iter_mut().enumerate() {
-            for (q, square) in line.iter_mut().enumerate() {
-                for l in 0..LANES.min(c_in.saturating_sub(channel)) {
-                    let filters = self.weight.pixel(R - 1 - p, R - 1 - q, channel + l);
-                    let filters = load(filters, first);
-                    for (row, &x) in square.iter_mut().zip(&filters) {
-                        row[l] = x;
-                    }
+            for (q, rows) in line.iter_mut().enumerate() {
+                for (i, row) in rows.iter_mut().enumerate().take(c_in - first) {
+                    let filters = self.weight.pixel(p, q, first + i);
+                    row[..used].copy_from_slice(&filters[c.min(channel)..][..used]);
                 }
             }
         }
         block
     }
 
-    #[inline(always)]
-    fn write(&mut self, taps: &Square<T, R>, k: usize, row: usize, lane: usize) {
-        let transformed = both_ways(taps, evaluate);
-        for point in 0..POINTS {
-            let to = &mut self.out[(point * k + row) * PANEL + lane..][..LANES];
-            to.copy_from_slice(&transformed[point / SIDE][point % SIDE]);
+    /// The channels out `first ..`, each with the channels in `channel ..`, of the taps
+    /// turned around.
+    fn flipped(&self, first: usize, channel: usize) -> Block<T, R> {
+        let Shape { w: c_in, c, .. } = self.weight.shape();
+        let mut block = [[[[T::zero(); LANES]; LANES]; R]; R];
+        for (p, line) in block.iter_mut().enumerate() {
+            for (q, rows) in line.iter_mut().enumerate() {
+                for i in 0..LANES.min(c_in.saturating_sub(channel)) {
+                    let filters = self.weight.pixel(R - 1 - p, R - 1 - q, channel + i);
+                    let filters = &filters[first..c.min(first + LANES)];
+                    for (row, &x) in rows.iter_mut().zip(filters) {
+                        row[i] = x;
+                    }
+                }
+            }
         }
+        block
     }
 }

@@ -1,13 +1,12 @@
 //! Outputs and input gradients.
 
 use super::tiles::{Tiles, TransformTiles, Transformed};
-use super::transform::{self, LANES, Lane, Square, both_ways, load};
-use super::{Form, POINTS, SIDE};
+use super::transform::{Input, Output, both_ways};
+use super::{Form, POINTS, SIDE, SKEW};
 use inception_tensor::{
-    Accumulate, Bank, Batch, BoxMut, Element, Epilogue, PANEL, Pool, Shape, Vectorize, View,
-    multiply_batch, with_scratch,
+    Accumulate, Bank, Batch, BoxMut, Element, Epilogue, LANES, Lanes, PANEL, Pool, Shape, View,
+    WithLanes, multiply_batch, with_scratch,
 };
-use std::array;
 
 /// Bytes of transformed input that stay in a core's own cache while all filters read them.
 const CACHED: usize = 448 << 10;
@@ -15,10 +14,6 @@ const CACHED: usize = 448 << 10;
 const TASK_TILES: usize = 56;
 /// Fewer tasks than this are cut along channels of the output, too.
 const ENOUGH_TASKS: usize = 8;
-/// Numbers between the points of a transformed tile beyond what they hold, so that they
-/// fall on different lines of a cache.
-const SKEW: usize = 16;
-
 /// `c = epilogue(conv(x, filters))` for a bank of transformed filters, with `offset` rows and columns of padding before `x`.
 ///
 /// An element has the same bits whatever it is computed together with: tiles are fixed to
@@ -79,13 +74,13 @@ impl<T: Element> Task<'_, T> {
         let (rows, width, kernel) = (tiles.count(), self.x.shape().c, self.pool.kernel());
         let pitch = rows * width + SKEW;
         with_scratch(POINTS * pitch, |data: &mut [T]| {
-            kernel.vectorize(TransformTiles {
+            kernel.with_lanes(TransformTiles {
                 tiles,
                 first: 0,
                 count: rows,
                 map: self.x,
                 offset: self.offset,
-                line: transform::input,
+                line: Input,
                 to: Transformed {
                     data: &mut *data,
                     pitch,
@@ -115,14 +110,14 @@ impl<T: Element> Task<'_, T> {
     fn output(&self, part: &mut BoxMut<'_, T>, tiles: Tiles, channel: usize, products: &[T]) {
         let kernel = self.pool.kernel();
         match self.form {
-            Form::Kernel3 => kernel.vectorize(Output::<T, 4> {
+            Form::Kernel3 => kernel.with_lanes(Results::<T, 4> {
                 task: self,
                 part,
                 tiles,
                 channel,
                 products,
             }),
-            Form::Kernel5 => kernel.vectorize(Output::<T, 2> {
+            Form::Kernel5 => kernel.with_lanes(Results::<T, 2> {
                 task: self,
                 part,
                 tiles,
@@ -134,7 +129,7 @@ impl<T: Element> Task<'_, T> {
 }
 
 /// The way back for output tiles of `M × M`.
-struct Output<'a, 'b, T, const M: usize> {
+struct Results<'a, 'b, T, const M: usize> {
     task: &'a Task<'a, T>,
     part: &'a mut BoxMut<'b, T>,
     tiles: Tiles,
@@ -144,11 +139,11 @@ struct Output<'a, 'b, T, const M: usize> {
     products: &'a [T],
 }
 
-impl<T: Element, const M: usize> Vectorize for Output<'_, '_, T, M> {
+impl<T: Element, const M: usize> WithLanes<T> for Results<'_, '_, T, M> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run(self, lanes: impl Lanes<T>) {
         let Shape { h, w, c, .. } = self.part.shape();
         let first = self.part.start()[3];
         let Epilogue { bias, relu } = self.task.epilogue;
@@ -156,53 +151,37 @@ impl<T: Element, const M: usize> Vectorize for Output<'_, '_, T, M> {
         let count = self.tiles.count();
         for lane in (0..PANEL.min(c - self.channel)).step_by(LANES) {
             let channel = self.channel + lane;
-            let bias = bias.map(|bias| load(bias, first + channel));
+            let bias = bias.map(|bias| lanes.load_part(&bias[first + channel..]));
             for i in 0..count {
                 let [image, row, column] = self.tiles.place(i);
-                let product = |point: usize| {
-                    load(&self.products[(point * count + i) * PANEL..][..PANEL], lane)
-                };
-                let tile: Square<T, SIDE> =
-                    array::from_fn(|p| array::from_fn(|q| product(p * SIDE + q)));
-                let tile: Square<T, M> = both_ways(&tile, transform::output);
+                let mut tile = [[lanes.splat(T::zero()); SIDE]; SIDE];
+                for (p, line) in tile.iter_mut().enumerate() {
+                    for (q, number) in line.iter_mut().enumerate() {
+                        let at = ((p * SIDE + q) * count + i) * PANEL + lane;
+                        *number = lanes.load_part(&self.products[at..at + LANES]);
+                    }
+                }
+                let tile: [[_; M]; M] = both_ways(lanes, &tile, Output);
                 let (rows, columns) = (M.min(h - row * M), M.min(w - column * M));
                 for (y, line) in tile.iter().enumerate().take(rows) {
-                    for (x, result) in line.iter().enumerate().take(columns) {
+                    for (x, &result) in line.iter().enumerate().take(columns) {
                         let pixel = self.part.pixel_mut(image, row * M + y, column * M + x);
-                        finish(result, add, bias.as_ref(), relu, &mut pixel[channel..]);
+                        let end = c.min(channel + LANES);
+                        let pixel = &mut pixel[channel..end];
+                        let mut result = result;
+                        if add {
+                            result = lanes.add(lanes.load_part(pixel), result);
+                        }
+                        if let Some(bias) = bias {
+                            result = lanes.add(result, bias);
+                        }
+                        if relu {
+                            result = lanes.relu(result);
+                        }
+                        lanes.store_part(result, pixel);
                     }
                 }
             }
         }
     }
-}
-
-/// Writes a lane of results, as many as the pixel has channels left.
-#[inline(always)]
-fn finish<T: Element>(
-    result: &Lane<T>,
-    add: bool,
-    bias: Option<&Lane<T>>,
-    relu: bool,
-    pixel: &mut [T],
-) {
-    let mut result = *result;
-    if add {
-        let before = load(pixel, 0);
-        (0..LANES).for_each(|l| result[l] += before[l]);
-    }
-    if let Some(bias) = bias {
-        (0..LANES).for_each(|l| result[l] += bias[l]);
-    }
-    if relu {
-        // `x < 0` is false for NaN, so a NaN is passed on.
-        (0..LANES).for_each(|l| {
-            result[l] = match result[l] < T::zero() {
-                true => T::zero(),
-                false => result[l],
-            }
-        });
-    }
-    let count = LANES.min(pixel.len());
-    transform::store(&result, &mut pixel[..count], 0);
 }

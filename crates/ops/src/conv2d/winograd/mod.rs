@@ -30,6 +30,9 @@ use crate::Window;
 const SIDE: usize = 6;
 /// Numbers of a transformed tile, and products of matrices.
 const POINTS: usize = SIDE * SIDE;
+/// Numbers between the points of a transformed tile beyond what they hold, so that they
+/// fall on different lines of a cache.
+const SKEW: usize = 16;
 
 /// Which tiles a kernel has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +47,11 @@ impl Form {
     /// The form of a window, where there is one: square kernels of 3 and 5 with stride and
     /// dilation 1 that always touch the input.
     pub(super) fn of(window: &Window) -> Option<Self> {
-        let inside = |axis: usize| window.padding[axis].iter().all(|&p| p < window.kernel[axis]);
+        let inside = |axis: usize| {
+            window.padding[axis]
+                .iter()
+                .all(|&p| p < window.kernel[axis])
+        };
         if !inside(0) || !inside(1) {
             return None;
         }

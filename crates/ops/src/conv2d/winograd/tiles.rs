@@ -1,9 +1,8 @@
 //! Which pixels the tiles of a map cover.
 
-use super::transform::{LANES, Lane, Square, both_ways, load, store};
-use super::{POINTS, SIDE};
-use inception_tensor::{Element, Vectorize, View};
-use std::array;
+use super::SIDE;
+use super::transform::{Line, both_ways};
+use inception_tensor::{Element, LANES, Lanes, View, WithLanes};
 
 /// Tiles of a map, in the order in which they are transformed.
 #[derive(Clone, Copy, Debug)]
@@ -45,19 +44,23 @@ impl Tiles {
         offset: [usize; 2],
         i: usize,
     ) -> [[&'a [T]; N]; N] {
-        let (shape, place) = (map.shape(), self.place(i));
-        let [image, row, column] = array::from_fn(|axis| self.start[axis] + place[axis]);
-        array::from_fn(|p| {
-            array::from_fn(|q| {
-                // Beyond the near edge these wrap around to numbers beyond the far edge.
-                let y = (row * self.step + p).wrapping_sub(offset[0]);
-                let x = (column * self.step + q).wrapping_sub(offset[1]);
-                match y < shape.h && x < shape.w {
-                    true => map.pixel(image, y, x),
-                    false => &[],
+        let (shape, [image, row, column]) = (map.shape(), self.place(i));
+        let image = self.start[0] + image;
+        let mut pixels: [[&[T]; N]; N] = [[&[]; N]; N];
+        for (p, line) in pixels.iter_mut().enumerate() {
+            // Before the near edge these wrap around to numbers beyond the far edge.
+            let y = ((self.start[1] + row) * self.step + p).wrapping_sub(offset[0]);
+            if y >= shape.h {
+                continue;
+            }
+            for (q, pixel) in line.iter_mut().enumerate() {
+                let x = ((self.start[2] + column) * self.step + q).wrapping_sub(offset[1]);
+                if x < shape.w {
+                    *pixel = map.pixel(image, y, x);
                 }
-            })
-        })
+            }
+        }
+        pixels
     }
 }
 
@@ -73,37 +76,39 @@ pub(super) struct Transformed<'a, T> {
 
 /// Transforms the tiles `first .. first + count` of a map by `line`: `N` numbers to
 /// [`SIDE`].
-pub(super) struct TransformTiles<'a, T, const N: usize, L> {
+pub(super) struct TransformTiles<'a, T, F, const N: usize> {
     pub(super) tiles: Tiles,
     pub(super) first: usize,
     pub(super) count: usize,
     pub(super) map: View<'a, T>,
     /// Rows and columns by which the first tile starts before the map.
     pub(super) offset: [usize; 2],
-    pub(super) line: L,
+    pub(super) line: F,
     pub(super) to: Transformed<'a, T>,
 }
 
-impl<T, const N: usize, L> Vectorize for TransformTiles<'_, T, N, L>
-where
-    T: Element,
-    L: Fn(&[Lane<T>; N]) -> [Lane<T>; SIDE],
-{
+impl<T: Element, F: Line<T, N, SIDE>, const N: usize> WithLanes<T> for TransformTiles<'_, T, F, N> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run(self, lanes: impl Lanes<T>) {
         let Transformed { data, pitch, width } = self.to;
         for i in 0..self.count {
-            let pixels: [[&[T]; N]; N] =
-                self.tiles.pixels(&self.map, self.offset, self.first + i);
+            let pixels: [[&[T]; N]; N] = self.tiles.pixels(&self.map, self.offset, self.first + i);
             for channel in (0..width).step_by(LANES) {
-                let tile: Square<T, N> =
-                    array::from_fn(|p| array::from_fn(|q| load(pixels[p][q], channel)));
-                let transformed = both_ways(&tile, &self.line);
-                for point in 0..POINTS {
-                    let to = &mut data[point * pitch + i * width..][..width];
-                    store(&transformed[point / SIDE][point % SIDE], to, channel);
+                let mut tile = [[lanes.splat(T::zero()); N]; N];
+                for (line, pixels) in tile.iter_mut().zip(&pixels) {
+                    for (number, pixel) in line.iter_mut().zip(pixels) {
+                        *number = lanes.load_part(pixel.get(channel..).unwrap_or(&[]));
+                    }
+                }
+                let transformed = both_ways(lanes, &tile, self.line);
+                let end = width.min(channel + LANES);
+                for (p, line) in transformed.iter().enumerate() {
+                    for (q, &number) in line.iter().enumerate() {
+                        let row = (p * SIDE + q) * pitch + i * width;
+                        lanes.store_part(number, &mut data[row + channel..row + end]);
+                    }
                 }
             }
         }

@@ -1,0 +1,179 @@
+//! Sixteen numbers at once, for loops that the compiler does not turn into vectors by
+//! itself.
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use crate::kernel::Kernel;
+use crate::{Element, LANES};
+
+/// Arithmetic on [`LANES`] numbers at once. A value proves that the processor has the
+/// instructions.
+///
+/// All but [`Lanes::mul_add`] have the same bits everywhere.
+pub trait Lanes<T>: Copy + Send + Sync {
+    /// [`LANES`] numbers.
+    type V: Copy;
+
+    /// The same number in all lanes.
+    fn splat(self, x: T) -> Self::V;
+    /// Numbers from memory.
+    fn load(self, from: &[T; LANES]) -> Self::V;
+    /// Numbers to memory.
+    fn store(self, v: Self::V, to: &mut [T; LANES]);
+    /// `a + b`.
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a − b`.
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a·b`.
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a·b + c`, rounded once where the processor can.
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `max(v, 0)`; a NaN stays.
+    fn relu(self, v: Self::V) -> Self::V;
+
+    /// As many numbers as `from` has, up to [`LANES`]; 0 beyond.
+    #[inline(always)]
+    fn load_part(self, from: &[T]) -> Self::V
+    where
+        T: Element,
+    {
+        match from.first_chunk() {
+            Some(all) => self.load(all),
+            None => {
+                let mut all = [T::zero(); LANES];
+                all[..from.len()].copy_from_slice(from);
+                self.load(&all)
+            }
+        }
+    }
+
+    /// Writes as many numbers as `to` holds, up to [`LANES`].
+    #[inline(always)]
+    fn store_part(self, v: Self::V, to: &mut [T])
+    where
+        T: Element,
+    {
+        match to.first_chunk_mut() {
+            Some(all) => self.store(v, all),
+            None => {
+                let mut all = [T::zero(); LANES];
+                self.store(v, &mut all);
+                to.copy_from_slice(&all[..to.len()]);
+            }
+        }
+    }
+}
+
+/// Work in terms of [`Lanes`].
+pub trait WithLanes<T> {
+    /// What comes of it.
+    type Output;
+
+    /// Does the work. Mark it, and what it calls in its inner loops, `#[inline(always)]`.
+    fn run(self, lanes: impl Lanes<T>) -> Self::Output;
+}
+
+impl Kernel {
+    /// Does `work` with this kernel's instructions.
+    ///
+    /// # Examples
+    /// ```
+    /// use inception_tensor::{Kernel, LANES, Lanes, WithLanes};
+    ///
+    /// struct Double<'a>(&'a mut [f32; LANES]);
+    ///
+    /// impl WithLanes<f32> for Double<'_> {
+    ///     type Output = ();
+    ///
+    ///     #[inline(always)]
+    ///     fn run(self, lanes: impl Lanes<f32>) {
+    ///         let x = lanes.load(self.0);
+    ///         lanes.store(lanes.add(x, x), self.0);
+    ///     }
+    /// }
+    ///
+    /// let mut numbers = [1.5; LANES];
+    /// Kernel::active().with_lanes(Double(&mut numbers));
+    /// assert_eq!(numbers, [3.0; LANES]);
+    /// ```
+    #[inline]
+    pub fn with_lanes<T: Element, W: WithLanes<T>>(self, work: W) -> W::Output {
+        T::with_lanes(self, work)
+    }
+}
+
+/// `f32` with the vectors of `kernel`.
+#[inline]
+pub(crate) fn single<W: WithLanes<f32>>(kernel: Kernel, work: W) -> W::Output {
+    match kernel {
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512 | Kernel::Avx2 => x86::run(kernel, work),
+        _ => work.run(Plain),
+    }
+}
+
+/// Any type, number by number, whatever the kernel.
+#[inline]
+pub(crate) fn plain<T: Element, W: WithLanes<T>>(_kernel: Kernel, work: W) -> W::Output {
+    work.run(Plain)
+}
+
+/// No vectors.
+#[derive(Clone, Copy)]
+struct Plain;
+
+/// A function of each lane.
+#[inline(always)]
+fn each<T: Element>(f: impl Fn(usize) -> T) -> [T; LANES] {
+    let mut all = [T::zero(); LANES];
+    for (lane, x) in all.iter_mut().enumerate() {
+        *x = f(lane);
+    }
+    all
+}
+
+impl<T: Element> Lanes<T> for Plain {
+    type V = [T; LANES];
+
+    #[inline(always)]
+    fn splat(self, x: T) -> Self::V {
+        [x; LANES]
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[T; LANES]) -> Self::V {
+        *from
+    }
+
+    #[inline(always)]
+    fn store(self, v: Self::V, to: &mut [T; LANES]) {
+        *to = v;
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        each(|i| a[i] + b[i])
+    }
+
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        each(|i| a[i] - b[i])
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        each(|i| a[i] * b[i])
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        each(|i| a[i] * b[i] + c[i])
+    }
+
+    #[inline(always)]
+    fn relu(self, v: Self::V) -> Self::V {
+        // `x < 0` is false for NaN, so a NaN is passed on.
+        each(|i| if v[i] < T::zero() { T::zero() } else { v[i] })
+    }
+}
