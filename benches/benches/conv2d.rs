@@ -3,8 +3,8 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use inception_benches::block::random;
 use inception_ops::conv2d::{
-    Filter, Weight, backward_input, backward_input_workspace, backward_weight, forward,
-    forward_workspace, shape,
+    Algorithm, Filter, Method, Weight, backward_input, backward_input_workspace, backward_weight,
+    backward_weight_workspace, forward, forward_workspace, shape,
 };
 use inception_ops::{Activation, Window};
 use inception_tensor::{Pool, Shape, Tensor};
@@ -53,7 +53,6 @@ const LAYERS: [Layer; 7] = [
 
 /// The operands of a layer's passes.
 struct Operands {
-    window: Window,
     x: Tensor<f32>,
     weight: Tensor<f32>,
     bias: Vec<f32>,
@@ -69,7 +68,6 @@ impl Operands {
         let y = shape(&layer.window, x, weight).expect("a layer of the network");
         let tensor = |shape: Shape, name| Tensor::from_vec(shape, random(shape.len(), name));
         Self {
-            window: layer.window,
             x: tensor(x, "x"),
             weight: tensor(weight, "weight"),
             bias: random(layer.c_out, "bias"),
@@ -84,23 +82,34 @@ fn passes(c: &mut Criterion) {
     for pass in ["forward", "backward_input", "backward_weight"] {
         let mut group = c.benchmark_group(format!("conv2d/{pass}"));
         for layer in &LAYERS {
-            let mut operands = Operands::new(layer);
-            group.throughput(Throughput::Elements(2 * operands.macs));
-            let mut run = prepare(pass, &mut operands, &pool);
-            let id = BenchmarkId::from_parameter(layer.name);
-            group.bench_function(id, |bench| bench.iter(&mut run));
+            for algorithm in [Algorithm::Direct, Algorithm::Winograd] {
+                let window = layer.window;
+                let method = Method { window, algorithm };
+                if method.effective() != algorithm {
+                    continue;
+                }
+                let mut operands = Operands::new(layer);
+                group.throughput(Throughput::Elements(2 * operands.macs));
+                let mut run = prepare(pass, method, &mut operands, &pool);
+                let id = BenchmarkId::new(algorithm.name(), layer.name);
+                group.bench_function(id, |bench| bench.iter(&mut run));
+            }
         }
         group.finish();
     }
 }
 
 /// One pass, with its outputs and workspace allocated.
-fn prepare<'a>(pass: &str, operands: &'a mut Operands, pool: &'a Pool) -> Box<dyn FnMut() + 'a> {
-    let window = operands.window;
+fn prepare<'a>(
+    pass: &str,
+    method: Method,
+    operands: &'a mut Operands,
+    pool: &'a Pool,
+) -> Box<dyn FnMut() + 'a> {
     let (x, weight) = (operands.x.shape(), operands.weight.shape());
     match pass {
         "forward" => {
-            let mut workspace = vec![0.0; forward_workspace([weight])];
+            let mut workspace = vec![0.0; forward_workspace(&method, [weight])];
             Box::new(move || {
                 let filter = Filter {
                     weight: Weight::Plain(operands.weight.view()),
@@ -108,24 +117,27 @@ fn prepare<'a>(pass: &str, operands: &'a mut Operands, pool: &'a Pool) -> Box<dy
                 };
                 let (x, y) = (operands.x.view(), &mut [operands.y.view_mut()]);
                 let relu = Activation::Relu;
-                forward(pool, &window, x, &[filter], relu, y, &mut workspace);
+                forward(pool, &method, x, &[filter], relu, y, &mut workspace);
             })
         }
         "backward_input" => {
             let mut dx = Tensor::zeros(x);
-            let mut workspace = vec![0.0; backward_input_workspace(&window, x, [weight])];
+            let mut workspace = vec![0.0; backward_input_workspace(&method, x, [weight])];
             Box::new(move || {
                 let (dy, weight) = ([operands.y.view()], [operands.weight.view()]);
                 let dx = dx.view_mut();
-                backward_input(pool, &window, &dy, &weight, dx, &mut workspace);
+                backward_input(pool, &method, &dy, &weight, dx, &mut workspace);
             })
         }
         _ => {
             let mut dw = Tensor::zeros(weight);
             let mut db = vec![0.0; weight.c];
+            let size = backward_weight_workspace(&method, operands.y.shape(), weight);
+            let mut workspace = vec![0.0; size];
             Box::new(move || {
                 let (x, dy) = (operands.x.view(), operands.y.view());
-                backward_weight(pool, &window, x, dy, dw.view_mut(), Some(&mut db));
+                let (dw, db) = (dw.view_mut(), Some(&mut db[..]));
+                backward_weight(pool, &method, x, dy, dw, db, &mut workspace);
             })
         }
     }

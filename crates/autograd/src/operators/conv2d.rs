@@ -4,7 +4,8 @@ use super::one;
 use super::relu::masked;
 use crate::operator::{Operator, Output, Outputs};
 use crate::{Graph, GraphError, Io, Node, Var, differentiate::Tape, io::into_vector};
-use inception_ops::{Activation, OpError, Window, conv2d};
+use inception_ops::conv2d::{self, Algorithm, Method};
+use inception_ops::{Activation, OpError, Window};
 use inception_tensor::{Element, Shape, View, ViewMut};
 use smallvec::{SmallVec, smallvec};
 
@@ -17,6 +18,8 @@ use smallvec::{SmallVec, smallvec};
 pub struct Conv2d {
     /// Kernel, stride, padding, dilation.
     pub window: Window,
+    /// How the sums are taken, those of the gradients too where it pays for them.
+    pub algorithm: Algorithm,
     /// Whether each bank has a bias.
     pub bias: bool,
     /// Applied to every output.
@@ -28,6 +31,22 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
+    /// The window, and how its sums are taken.
+    pub fn method(&self) -> Method {
+        Method {
+            window: self.window,
+            algorithm: self.algorithm,
+        }
+    }
+
+    /// How the sums of a gradient are taken for which `fastest` is asked.
+    fn gradient(&self, fastest: impl FnOnce(Window) -> Method) -> Method {
+        match self.algorithm {
+            Algorithm::Direct => self.method(),
+            Algorithm::Winograd => fastest(self.window),
+        }
+    }
+
     /// Operands a bank has.
     fn operands(&self) -> usize {
         1 + usize::from(self.bias)
@@ -87,7 +106,10 @@ impl Operator for Conv2d {
     fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
         match self.packed {
             Some(_) => 0,
-            None => conv2d::forward_workspace((0..self.banks).map(|i| inputs[self.weight(i)])),
+            None => {
+                let weights = (0..self.banks).map(|i| inputs[self.weight(i)]);
+                conv2d::forward_workspace(&self.method(), weights)
+            }
         }
     }
 
@@ -117,9 +139,11 @@ impl Operator for Conv2d {
             weights.push(weight);
             let needs_bias = self.bias && tape.needs(node.inputs[at + 1]);
             if tape.needs(weight) || needs_bias {
+                let y = tape.graph().shape(node.outputs[i]);
+                let weight = tape.graph().shape(weight);
                 let op = Conv2dBackwardWeight {
-                    window: self.window,
-                    weight: tape.graph().shape(weight),
+                    method: self.gradient(|window| Method::fastest(window, y, weight.w)),
+                    weight,
                 };
                 let outputs = tape.push(node, op, &[node.inputs[0], dy])?;
                 result[at] = Some(outputs[0]);
@@ -129,9 +153,12 @@ impl Operator for Conv2d {
             }
         }
         if tape.needs(node.inputs[0]) && !dys.is_empty() {
+            let input = tape.graph().shape(node.inputs[0]);
+            let filters = weights.iter().map(|&w| tape.graph().shape(w).c).max();
+            let filters = filters.expect("a bank has a gradient");
             let op = Conv2dBackwardInput {
-                window: self.window,
-                input: tape.graph().shape(node.inputs[0]),
+                method: self.gradient(|window| Method::fastest(window, input, filters)),
+                input,
                 banks: dys.len(),
             };
             dys.extend(weights);
@@ -168,7 +195,7 @@ impl Operator for Conv2d {
         let (x, workspace) = (io.read(0), io.workspace());
         conv2d::forward(
             io.pool,
-            &self.window,
+            &self.method(),
             x,
             &used,
             self.activation,
@@ -181,7 +208,10 @@ impl Operator for Conv2d {
 /// A convolution's weight in the order in which the kernels read it. Operand: the weight
 /// `[kh, kw, c_in, c_out]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PackWeight;
+pub struct PackWeight {
+    /// The convolution's.
+    pub method: Method,
+}
 
 impl Operator for PackWeight {
     fn name(&self) -> &'static str {
@@ -189,20 +219,23 @@ impl Operator for PackWeight {
     }
 
     fn infer(&self, inputs: &[Shape]) -> Result<Outputs, OpError> {
-        Ok(one(Shape::vector(conv2d::packed_weight_len(inputs[0]))))
+        Ok(one(Shape::vector(conv2d::packed_weight_len(
+            &self.method,
+            inputs[0],
+        ))))
     }
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
         let (weight, packed) = (io.read(0), into_vector(io.write(0)));
-        conv2d::pack(io.pool, weight, packed);
+        conv2d::pack(io.pool, &self.method, weight, packed);
     }
 }
 
 /// Gradient with respect to the input. Operands: `dy` of each bank, then the weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conv2dBackwardInput {
-    /// The convolution's window.
-    pub window: Window,
+    /// The convolution's window, and how the sums are taken.
+    pub method: Method,
     /// The input's shape.
     pub input: Shape,
     /// How many banks.
@@ -226,7 +259,7 @@ impl Operator for Conv2dBackwardInput {
 
     fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
         let weights = inputs[self.banks..].iter().copied();
-        conv2d::backward_input_workspace(&self.window, self.input, weights)
+        conv2d::backward_input_workspace(&self.method, self.input, weights)
     }
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
@@ -235,15 +268,15 @@ impl Operator for Conv2dBackwardInput {
         };
         let (dy, weights) = (operands(0), operands(self.banks));
         let (dx, workspace) = (io.write(0), io.workspace());
-        conv2d::backward_input(io.pool, &self.window, &dy, &weights, dx, workspace);
+        conv2d::backward_input(io.pool, &self.method, &dy, &weights, dx, workspace);
     }
 }
 
 /// Gradients with respect to one bank's weight and bias. Operands: `x`, `dy`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conv2dBackwardWeight {
-    /// The convolution's window.
-    pub window: Window,
+    /// The convolution's window, and how the sums are taken.
+    pub method: Method,
     /// The weight's shape.
     pub weight: Shape,
 }
@@ -264,6 +297,10 @@ impl Operator for Conv2dBackwardWeight {
         inputs[1].rows() as u64 * self.weight.len() as u64
     }
 
+    fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
+        conv2d::backward_weight_workspace(&self.method, inputs[1], self.weight)
+    }
+
     fn optional(&self, output: usize) -> bool {
         output == 1
     }
@@ -271,7 +308,8 @@ impl Operator for Conv2dBackwardWeight {
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
         let (x, dy) = (io.read(0), io.read(1));
         let (dw, db) = (io.write(0), io.write_if_used(1).map(into_vector));
-        conv2d::backward_weight(io.pool, &self.window, x, dy, dw, db);
+        let workspace = io.workspace();
+        conv2d::backward_weight(io.pool, &self.method, x, dy, dw, db, workspace);
     }
 }
 
@@ -290,6 +328,7 @@ impl Graph {
     ) -> Result<Var, GraphError> {
         let op = Conv2d {
             window,
+            algorithm: Algorithm::Direct,
             bias: bias.is_some(),
             activation: Activation::None,
             banks: 1,

@@ -8,6 +8,7 @@ mod fold_batch_norm;
 mod fuse_relu;
 mod merge_siblings;
 mod pack_weights;
+mod winograd;
 
 use crate::{Graph, Var};
 use inception_ops::OpError;
@@ -22,6 +23,9 @@ pub struct Passes {
     pub fuse_relu: bool,
     /// 1×1 convolutions of one input become one.
     pub merge_siblings: bool,
+    /// Convolutions take their sums by Winograd's filtering where that is faster. It rounds
+    /// more than the direct sums do.
+    pub winograd: bool,
     /// Weights are packed once for all runs. For inference only: it changes no result, but
     /// keeps a second copy of the weights.
     pub pack_weights: bool,
@@ -44,6 +48,7 @@ impl Passes {
         fold_batch_norm: false,
         fuse_relu: true,
         merge_siblings: true,
+        winograd: true,
         pack_weights: false,
         zero_copy_concat: true,
         in_place: true,
@@ -53,16 +58,18 @@ impl Passes {
         fold_batch_norm: false,
         fuse_relu: false,
         merge_siblings: false,
+        winograd: false,
         pack_weights: false,
         zero_copy_concat: false,
         in_place: false,
     };
 
     /// The names that [`Passes::only`] knows.
-    pub const NAMES: [&'static str; 6] = [
+    pub const NAMES: [&'static str; 7] = [
         "fold-batch-norm",
         "fuse-relu",
         "merge-siblings",
+        "winograd",
         "pack-weights",
         "zero-copy-concat",
         "in-place",
@@ -85,6 +92,7 @@ impl Passes {
                 "fold-batch-norm" => (&mut passes.fold_batch_norm, self.fold_batch_norm),
                 "fuse-relu" => (&mut passes.fuse_relu, self.fuse_relu),
                 "merge-siblings" => (&mut passes.merge_siblings, self.merge_siblings),
+                "winograd" => (&mut passes.winograd, self.winograd),
                 "pack-weights" => (&mut passes.pack_weights, self.pack_weights),
                 "zero-copy-concat" => (&mut passes.zero_copy_concat, self.zero_copy_concat),
                 "in-place" => (&mut passes.in_place, self.in_place),
@@ -116,6 +124,9 @@ pub fn optimise(graph: &mut Graph, keep: &[Var], passes: &Passes) {
     }
     if passes.merge_siblings {
         merge_siblings::run(graph, keep);
+    }
+    if passes.winograd {
+        winograd::run(graph);
     }
     if passes.pack_weights {
         pack_weights::run(graph);

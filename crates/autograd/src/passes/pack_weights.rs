@@ -16,10 +16,13 @@ pub(super) fn run(graph: &mut Graph) {
         let places: Vec<usize> = (0..conv.banks).map(|bank| conv.weight(bank)).collect();
         let weights = places.iter().map(|&i| graph.nodes[id].inputs[i]);
         conv.packed = Some(weights.map(|w| graph.shape(w)).collect());
+        let pack = PackWeight {
+            method: conv.method(),
+        };
         for place in places {
             let weight = graph.nodes[id].inputs[place];
             let packed = graph
-                .push_one(&path, PackWeight, &[weight])
+                .push_one(&path, pack, &[weight])
                 .expect("any weight can be packed");
             graph.nodes[id].inputs[place] = packed;
         }

@@ -20,10 +20,10 @@ const CACHED: usize = 512 << 10;
 ///
 /// # Shapes
 /// `y`: the output, `[n, oh, ow, c_out]`; weight: `[kh, kw, c_in, c_out]`.
-pub fn backward_weight_workspace<T: Element>(method: &Method, y: Shape, weight: Shape) -> usize {
+pub fn backward_weight_workspace(method: &Method, y: Shape, weight: Shape) -> usize {
     match method.form() {
         None => 0,
-        Some(form) => winograd::backward_weight_workspace::<T>(form, y, weight),
+        Some(form) => winograd::backward_weight_workspace(form, y, weight),
     }
 }
 
@@ -56,7 +56,7 @@ pub fn backward_weight<T: Element>(
         "{NAME}: the bias of weight {} has another size",
         dw.shape()
     );
-    let needed = backward_weight_workspace::<T>(method, dy.shape(), dw.shape());
+    let needed = backward_weight_workspace(method, dy.shape(), dw.shape());
     let workspace = workspace_of(workspace, needed);
     match method.form() {
         None => {

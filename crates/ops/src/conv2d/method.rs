@@ -51,13 +51,22 @@ impl Method {
         }
     }
 
-    /// What a model of the cost says is faster for a convolution to `y` `[n, oh, ow, c_out]`.
+    /// What a model of the cost says is faster for a convolution to `y` `[n, oh, ow, c]`
+    /// that sums over `k` channels.
     ///
     /// `n` has no influence: an image has the same bits alone and in a batch.
-    pub fn fastest(window: Window, y: Shape, weight: Shape) -> Self {
-        match winograd::pays(&window, y, weight) {
+    pub fn fastest(window: Window, y: Shape, k: usize) -> Self {
+        match winograd::pays(&window, y, k) {
             true => Self::winograd(window),
             false => Self::direct(window),
+        }
+    }
+
+    /// The algorithm that runs: the one asked for, where the window has such a form.
+    pub fn effective(&self) -> Algorithm {
+        match self.form() {
+            None => Algorithm::Direct,
+            Some(_) => self.algorithm,
         }
     }
 

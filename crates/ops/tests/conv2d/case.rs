@@ -146,7 +146,7 @@ pub(crate) fn backward_weight<T: Element>(
     let mut dw = Slice::unset(case.weight(bank), case.gap);
     let mut db = vec![T::nan(); case.banks[bank]];
     let (method, shape) = (case.method(), case.weight(bank));
-    let size = conv2d::backward_weight_workspace::<T>(&method, case.y(bank), shape);
+    let size = conv2d::backward_weight_workspace(&method, case.y(bank), shape);
     let mut workspace = vec![T::nan(); size];
     let (out, sums) = (dw.view_mut(), Some(&mut db[..]));
     conv2d::backward_weight(pool, &method, x, dy, out, sums, &mut workspace);

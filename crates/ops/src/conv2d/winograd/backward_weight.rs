@@ -14,10 +14,10 @@ use inception_tensor::{
 
 /// Tiles that a task transforms.
 const GROUP: usize = 16;
-/// Bytes of transformed tiles that are summed at a time.
-const BLOCK_BYTES: usize = 8 << 20;
+/// Numbers of transformed tiles that are summed at a time.
+const BLOCK: usize = 1 << 20;
 /// The most groups of a block.
-const BLOCK_GROUPS: usize = 32;
+const BLOCK_GROUPS: usize = 128;
 /// Rows of the gradient that a task transforms back.
 const TASK_ROWS: usize = 8;
 
@@ -41,10 +41,10 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn new<T>(form: Form, y: Shape, weight: Shape) -> Self {
+    fn new(form: Form, y: Shape, weight: Shape) -> Self {
         let tiles = Tiles::all([y.n, y.h, y.w], form.tile());
-        let group = GROUP * POINTS * (weight.w + weight.c) * size_of::<T>();
-        let groups = (BLOCK_BYTES / group).clamp(1, BLOCK_GROUPS);
+        let group = group_len(weight.w) + group_len(weight.c);
+        let groups = (BLOCK / group).clamp(1, BLOCK_GROUPS);
         Self {
             tiles,
             c_in: weight.w,
@@ -65,8 +65,8 @@ impl Sizes {
 }
 
 /// Numbers of workspace that [`backward_weight`] needs.
-pub(in super::super) fn backward_weight_workspace<T>(form: Form, y: Shape, weight: Shape) -> usize {
-    Sizes::new::<T>(form, y, weight).memory().iter().sum()
+pub(in super::super) fn backward_weight_workspace(form: Form, y: Shape, weight: Shape) -> usize {
+    Sizes::new(form, y, weight).memory().iter().sum()
 }
 
 /// `dw[p, q, c, o] = Σ_{n, i, j} x[n, i + p − t, j + q − l, c]·dy[n, i, j, o]` with
@@ -85,7 +85,7 @@ pub(in super::super) fn backward_weight<T: Element>(
     if dy.shape().is_empty() {
         return dw.fill(T::zero());
     }
-    let sizes = Sizes::new::<T>(form, dy.shape(), dw.shape());
+    let sizes = Sizes::new(form, dy.shape(), dw.shape());
     let [sum_len, x_len, dy_len] = sizes.memory();
     let (sum, rest) = workspace.split_at_mut(sum_len);
     let (x_tiles, rest) = rest.split_at_mut(x_len);
@@ -200,20 +200,14 @@ impl<T: Element, const R: usize> WithLanes<T> for Back<'_, T, R> {
         for row in 0..rows {
             for channel in (0..c).step_by(LANES) {
                 let end = c.min(channel + LANES);
-                let mut tile = [[lanes.splat(T::zero()); SIDE]; SIDE];
-                for (p, line) in tile.iter_mut().enumerate() {
-                    for (q, number) in line.iter_mut().enumerate() {
-                        let at = ((p * SIDE + q) * self.c_in + first + row) * c;
-                        *number = lanes.load_part(&self.sum[at + channel..at + end]);
-                    }
-                }
-                let taps: [[_; R]; R] = both_ways(lanes, &tile, Output);
-                for (p, line) in taps.iter().enumerate() {
-                    for (q, &tap) in line.iter().enumerate() {
-                        let pixel = self.part.pixel_mut(p, q, row);
-                        lanes.store_part(tap, &mut pixel[channel..end]);
-                    }
-                }
+                let load = |p: usize, q: usize| {
+                    let at = ((p * SIDE + q) * self.c_in + first + row) * c;
+                    lanes.load_part(&self.sum[at + channel..at + end])
+                };
+                both_ways::<T, _, _, SIDE, R>(lanes, Output, load, |p, q, tap| {
+                    let pixel = self.part.pixel_mut(p, q, row);
+                    lanes.store_part(tap, &mut pixel[channel..end]);
+                });
             }
         }
     }

@@ -1,10 +1,37 @@
 //! When the transforms pay.
+//!
+//! The model counts cycles of one core with 16 lanes and two multiply-adds a cycle, for one
+//! image. Its constants were measured on GoogLeNet's layers by
+//! `cargo bench -p inception-benches --bench conv2d`; they need not be exact, since the
+//! ways differ by a factor where it matters.
 
-use super::Form;
+use super::{Form, POINTS};
 use crate::Window;
-use inception_tensor::Shape;
+use inception_tensor::{LANES, PANEL, Shape};
 
-/// Whether a convolution to `y` by `weight` is faster in the transformed domain.
-pub(in super::super) fn pays(window: &Window, _y: Shape, _weight: Shape) -> bool {
-    Form::of(window).is_some()
+/// Multiply-adds a cycle in direct products.
+const DIRECT: usize = 27;
+/// Multiply-adds a cycle in the products of transformed tiles, which are smaller.
+const TRANSFORMED: usize = 26;
+/// Cycles that transform the input of a tile, for each lane.
+const INPUT: usize = 450;
+/// Cycles that transform the output of a tile, for each lane.
+const OUTPUT: usize = 450;
+/// Numbers of transformed filters that are read in a cycle.
+const FILTER: usize = 6;
+
+/// Whether a convolution to `y` that sums over `k` channels is faster in the transformed
+/// domain.
+pub(in super::super) fn pays(window: &Window, y: Shape, k: usize) -> bool {
+    let Some(form) = Form::of(window) else {
+        return false;
+    };
+    let whole = |c: usize, part: usize| c.div_ceil(part) * part;
+    let taps = form.kernel() * form.kernel();
+    let direct = y.h * y.w * taps * k * whole(y.c, LANES) / DIRECT;
+    let tiles = y.h.div_ceil(form.tile()) * y.w.div_ceil(form.tile());
+    let filter = POINTS * k * whole(y.c, PANEL);
+    let lanes = [(k, INPUT), (y.c, OUTPUT)].map(|(c, cycles)| c.div_ceil(LANES) * cycles);
+    let transforms = tiles * lanes.iter().sum::<usize>();
+    tiles * filter / TRANSFORMED + transforms + filter / FILTER < direct
 }

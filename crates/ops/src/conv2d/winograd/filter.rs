@@ -84,18 +84,12 @@ impl<T: Element, const R: usize> WithLanes<T> for Panel<'_, T, R> {
                 // to the same lines of a cache.
                 let mut points = [[[T::zero(); LANES]; LANES]; POINTS];
                 for row in 0..LANES.min(k - first) {
-                    let mut taps = [[lanes.splat(T::zero()); R]; R];
-                    for (taps, block) in taps.iter_mut().zip(&block) {
-                        for (tap, block) in taps.iter_mut().zip(block) {
-                            *tap = lanes.load(&block[row]);
-                        }
-                    }
-                    let transformed = both_ways(lanes, &taps, Evaluate);
-                    for (p, line) in transformed.iter().enumerate() {
-                        for (q, &number) in line.iter().enumerate() {
-                            lanes.store(number, &mut points[p * SIDE + q][row]);
-                        }
-                    }
+                    both_ways::<T, _, _, R, SIDE>(
+                        lanes,
+                        Evaluate,
+                        |p, q| lanes.load(&block[p][q][row]),
+                        |p, q, number| lanes.store(number, &mut points[p * SIDE + q][row]),
+                    );
                 }
                 for (point, rows) in points.iter().enumerate() {
                     let start = (point * k + first) * PANEL;

@@ -154,33 +154,29 @@ impl<T: Element, const M: usize> WithLanes<T> for Results<'_, '_, T, M> {
             let bias = bias.map(|bias| lanes.load_part(&bias[first + channel..]));
             for i in 0..count {
                 let [image, row, column] = self.tiles.place(i);
-                let mut tile = [[lanes.splat(T::zero()); SIDE]; SIDE];
-                for (p, line) in tile.iter_mut().enumerate() {
-                    for (q, number) in line.iter_mut().enumerate() {
-                        let at = ((p * SIDE + q) * count + i) * PANEL + lane;
-                        *number = lanes.load_part(&self.products[at..at + LANES]);
-                    }
-                }
-                let tile: [[_; M]; M] = both_ways(lanes, &tile, Output);
                 let (rows, columns) = (M.min(h - row * M), M.min(w - column * M));
-                for (y, line) in tile.iter().enumerate().take(rows) {
-                    for (x, &result) in line.iter().enumerate().take(columns) {
-                        let pixel = self.part.pixel_mut(image, row * M + y, column * M + x);
-                        let end = c.min(channel + LANES);
-                        let pixel = &mut pixel[channel..end];
-                        let mut result = result;
-                        if add {
-                            result = lanes.add(lanes.load_part(pixel), result);
-                        }
-                        if let Some(bias) = bias {
-                            result = lanes.add(result, bias);
-                        }
-                        if relu {
-                            result = lanes.relu(result);
-                        }
-                        lanes.store_part(result, pixel);
+                let end = c.min(channel + LANES);
+                let load = |p: usize, q: usize| {
+                    let at = ((p * SIDE + q) * count + i) * PANEL + lane;
+                    lanes.load_part(&self.products[at..at + LANES])
+                };
+                both_ways::<T, _, _, SIDE, M>(lanes, Output, load, |y, x, mut result| {
+                    if y >= rows || x >= columns {
+                        return;
                     }
-                }
+                    let pixel = self.part.pixel_mut(image, row * M + y, column * M + x);
+                    let pixel = &mut pixel[channel..end];
+                    if add {
+                        result = lanes.add(lanes.load_part(pixel), result);
+                    }
+                    if let Some(bias) = bias {
+                        result = lanes.add(result, bias);
+                    }
+                    if relu {
+                        result = lanes.relu(result);
+                    }
+                    lanes.store_part(result, pixel);
+                });
             }
         }
     }

@@ -96,20 +96,16 @@ impl<T: Element, F: Line<T, N, SIDE>, const N: usize> WithLanes<T> for Transform
         for i in 0..self.count {
             let pixels: [[&[T]; N]; N] = self.tiles.pixels(&self.map, self.offset, self.first + i);
             for channel in (0..width).step_by(LANES) {
-                let mut tile = [[lanes.splat(T::zero()); N]; N];
-                for (line, pixels) in tile.iter_mut().zip(&pixels) {
-                    for (number, pixel) in line.iter_mut().zip(pixels) {
-                        *number = lanes.load_part(pixel.get(channel..).unwrap_or(&[]));
-                    }
-                }
-                let transformed = both_ways(lanes, &tile, self.line);
                 let end = width.min(channel + LANES);
-                for (p, line) in transformed.iter().enumerate() {
-                    for (q, &number) in line.iter().enumerate() {
+                both_ways(
+                    lanes,
+                    self.line,
+                    |p, q| lanes.load_part(pixels[p][q].get(channel..end).unwrap_or(&[])),
+                    |p, q, number| {
                         let row = (p * SIDE + q) * pitch + i * width;
                         lanes.store_part(number, &mut data[row + channel..row + end]);
-                    }
-                }
+                    },
+                );
             }
         }
     }

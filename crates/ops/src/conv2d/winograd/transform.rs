@@ -17,35 +17,37 @@ pub(super) trait Line<T: Element, const N: usize, const M: usize>:
     fn apply<L: Lanes<T>>(self, lanes: L, line: &[L::V; N]) -> [L::V; M];
 }
 
-/// `L·tile·Lᵀ` for the matrix `L` of `line`.
+/// `L·tile·Lᵀ` for the matrix `L` of `line`, number by number from `load(row, column)` to
+/// `store(row, column, number)`.
 #[inline(always)]
 pub(super) fn both_ways<T, L, F, const N: usize, const M: usize>(
     lanes: L,
-    tile: &[[L::V; N]; N],
     line: F,
-) -> [[L::V; M]; M]
-where
+    load: impl Fn(usize, usize) -> L::V,
+    mut store: impl FnMut(usize, usize, L::V),
+) where
     T: Element,
     L: Lanes<T>,
     F: Line<T, N, M>,
 {
     let zero = lanes.splat(T::zero());
-    let mut columns = [[zero; N]; M];
-    for q in 0..N {
-        let mut column = [zero; N];
-        for p in 0..N {
-            column[p] = tile[p][q];
+    let mut columns = [[zero; M]; N];
+    for (q, column) in columns.iter_mut().enumerate() {
+        let mut numbers = [zero; N];
+        for (p, number) in numbers.iter_mut().enumerate() {
+            *number = load(p, q);
         }
-        let column = line.apply(lanes, &column);
-        for i in 0..M {
-            columns[i][q] = column[i];
-        }
+        *column = line.apply(lanes, &numbers);
     }
-    let mut result = [[zero; M]; M];
     for i in 0..M {
-        result[i] = line.apply(lanes, &columns[i]);
+        let mut numbers = [zero; N];
+        for (number, column) in numbers.iter_mut().zip(&columns) {
+            *number = column[i];
+        }
+        for (j, &number) in line.apply(lanes, &numbers).iter().enumerate() {
+            store(i, j, number);
+        }
     }
-    result
 }
 
 /// `Bᵀ`: a line of the input.
