@@ -75,40 +75,62 @@ impl Passes {
         "in-place",
     ];
 
-    /// The passes of `self` that are named in a list: `all`, `none`, or names of
-    /// [`Passes::NAMES`] separated by commas.
+    /// The same with direct sums, which round less than Winograd's filtering.
+    pub fn precise(self) -> Self {
+        Self {
+            winograd: false,
+            ..self
+        }
+    }
+
+    /// The passes of `self` that are named in a list, separated by commas: `all`, `none`,
+    /// names of [`Passes::NAMES`], or `-name` for all but that one.
     ///
     /// # Errors
     /// When a name is unknown.
+    ///
+    /// # Examples
+    /// ```
+    /// use inception_autograd::Passes;
+    ///
+    /// let passes = Passes::INFERENCE.only("-winograd").unwrap();
+    /// assert_eq!(passes, Passes::INFERENCE.precise());
+    /// assert!(!Passes::TRAINING.only("in-place").unwrap().fuse_relu);
+    /// ```
     pub fn only(self, list: &str) -> Result<Self, OpError> {
-        match list {
-            "all" => return Ok(self),
-            "none" => return Ok(Self::NONE),
-            _ => {}
-        }
-        let mut passes = Self::NONE;
-        for name in list.split(',') {
-            let (to, from) = match name.trim() {
-                "fold-batch-norm" => (&mut passes.fold_batch_norm, self.fold_batch_norm),
-                "fuse-relu" => (&mut passes.fuse_relu, self.fuse_relu),
-                "merge-siblings" => (&mut passes.merge_siblings, self.merge_siblings),
-                "winograd" => (&mut passes.winograd, self.winograd),
-                "pack-weights" => (&mut passes.pack_weights, self.pack_weights),
-                "zero-copy-concat" => (&mut passes.zero_copy_concat, self.zero_copy_concat),
-                "in-place" => (&mut passes.in_place, self.in_place),
-                other => {
-                    return Err(OpError::Setting {
-                        op: "passes",
-                        detail: format!(
-                            "no pass {other:?}; there are all, none, {}",
-                            Self::NAMES.join(", ")
-                        ),
-                    });
-                }
-            };
-            *to = from;
+        let mut passes = match list.trim_start().starts_with('-') {
+            true => self,
+            false => Self::NONE,
+        };
+        for name in list.split(',').map(str::trim) {
+            match (name, name.strip_prefix('-')) {
+                ("all", _) => passes = self,
+                ("none", _) => passes = Self::NONE,
+                (_, Some(name)) => *passes.named(name)? = false,
+                (name, None) => *passes.named(name)? = *{ self }.named(name)?,
+            }
         }
         Ok(passes)
+    }
+
+    /// The switch of a name.
+    fn named(&mut self, name: &str) -> Result<&mut bool, OpError> {
+        match name {
+            "fold-batch-norm" => Ok(&mut self.fold_batch_norm),
+            "fuse-relu" => Ok(&mut self.fuse_relu),
+            "merge-siblings" => Ok(&mut self.merge_siblings),
+            "winograd" => Ok(&mut self.winograd),
+            "pack-weights" => Ok(&mut self.pack_weights),
+            "zero-copy-concat" => Ok(&mut self.zero_copy_concat),
+            "in-place" => Ok(&mut self.in_place),
+            other => Err(OpError::Setting {
+                op: "passes",
+                detail: format!(
+                    "no pass {other:?}; there are all, none, {}",
+                    Self::NAMES.join(", ")
+                ),
+            }),
+        }
     }
 }
 

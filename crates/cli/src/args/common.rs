@@ -3,6 +3,7 @@
 use crate::output::Talk;
 use anyhow::Result;
 use clap::Args;
+use inception_autograd::Passes;
 use inception_tensor::Pool;
 use std::path::PathBuf;
 
@@ -12,6 +13,9 @@ pub(crate) struct Common {
     /// Threads that compute [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// Direct sums in all convolutions: slower, with smaller rounding errors
+    #[arg(long)]
+    pub(crate) precise: bool,
     /// Print one JSON object to standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -26,6 +30,14 @@ pub(crate) struct Common {
 impl Common {
     pub(crate) fn pool(&self) -> Result<Pool> {
         Ok(Pool::new(self.threads.unwrap_or_else(Pool::available))?)
+    }
+
+    /// The passes of `all` that these flags leave.
+    pub(crate) fn passes(&self, all: Passes) -> Passes {
+        match self.precise {
+            true => all.precise(),
+            false => all,
+        }
     }
 
     pub(crate) fn talk(&self) -> Talk {

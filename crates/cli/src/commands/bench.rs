@@ -118,6 +118,7 @@ fn weights(args: &BenchArgs) -> Result<Weights> {
 }
 
 fn passes(args: &BenchArgs, all: Passes) -> Result<Passes> {
+    let all = args.common.passes(all);
     all.only(&args.passes)
         .map_err(|e| usage(format!("--passes: {e}")))
 }

@@ -10,6 +10,7 @@ use crate::{output, progress};
 use answers::AnswersFile;
 use anyhow::Result;
 use clap::Args;
+use inception_autograd::Passes;
 use inception_data::{BadImages, Crops, Opened};
 use inception_deploy::{EvalConfig, Evaluation, Predictor, PredictorConfig, evaluate};
 use std::path::PathBuf;
@@ -121,7 +122,7 @@ fn measure(
 fn load(args: &EvalArgs) -> Result<Vec<Predictor>> {
     let config = PredictorConfig {
         pool: args.common.pool()?,
-        ..PredictorConfig::default()
+        passes: args.common.passes(Passes::INFERENCE),
     };
     let load = |file: &PathBuf| {
         let weights = args.weights.load(file, args.common.talk())?;

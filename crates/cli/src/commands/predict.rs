@@ -5,6 +5,7 @@ use crate::exit::{self, Outcome, usage};
 use crate::{numbers, output, progress};
 use anyhow::Result;
 use clap::Args;
+use inception_autograd::Passes;
 use inception_data::{DecodeOptions, Image, ResizeSpec, escape_path, read_image};
 use inception_deploy::{Prediction, Predictor, PredictorConfig, Weights};
 use serde::Serialize;
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &PredictArgs) -> Result<Outcome> {
     adapt_resize(&mut weights, args);
     let config = PredictorConfig {
         pool: args.common.pool()?,
-        ..PredictorConfig::default()
+        passes: args.common.passes(Passes::INFERENCE),
     };
     let mut predictor = Predictor::new(weights, &config)?;
     let files = files(&args.images)?;

@@ -77,6 +77,7 @@ pub(crate) fn run(args: &SummaryArgs) -> Result<Outcome> {
     } else {
         Passes::INFERENCE
     };
+    let all = args.common.passes(all);
     let passes = all
         .only(&args.passes)
         .map_err(|e| usage(format!("--passes: {e}")))?;

@@ -243,6 +243,9 @@ impl TrainArgs {
         set(&mut config.on_nonfinite, &self.on_nonfinite);
         set(&mut config.seed, &self.seed);
         set(&mut config.passes, &self.passes);
+        if self.common.precise {
+            config.passes.push_str(",-winograd");
+        }
         set(&mut config.val_every, &self.val_every);
         set(&mut config.log_every, &self.log_every);
         set_some(&mut config.save_every, &self.save_every);
