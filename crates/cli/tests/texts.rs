@@ -7,14 +7,20 @@ use common::{Place, text};
 #[test]
 fn the_list_of_models() {
     insta::assert_snapshot!(Place::new().run("models"), @r#"
-    model                  input      classes    params     aux     FLOPs  about
-    simple-inception       3×32×32         10    3.90 M       –  610.53 M  one Inception module without activations, as it is taught
-    inception-small        1×28×28         10  346.19 k       –   50.51 M  three Inception modules with batch norm, for 28 to 32 pixels
-    googlenet              3×224×224     1000    7.00 M  6.38 M    3.17 G  GoogLeNet as published: local response norm, 5×5 branch
-    googlenet-bn           3×224×224     1000    7.01 M  6.38 M    3.17 G  GoogLeNet as published, with batch norm
-    googlenet-torchvision  3×224×224     1000    6.62 M  6.38 M    3.00 G  GoogLeNet as torchvision has it: batch norm, 3×3 in the third branch
-    alexnet                3×224×224     1000   61.10 M       –    1.43 G  AlexNet as torchvision has it, to compare with
-    vgg16                  3×224×224     1000  138.36 M       –   30.94 G  VGG-16, to compare with
+    model                  input      classes    params     aux      MACs     FLOPs  about                                                                 source
+    simple-inception       3×32×32         10    3.90 M       –  305.27 M  610.53 M  one Inception module without activations, as it is taught             Inception module of Szegedy et al. 2014, figure 2b
+    inception-small        1×28×28         10  346.19 k       –   25.25 M   50.51 M  three Inception modules with batch norm, for 28 to 32 pixels          this project
+    googlenet              3×224×224     1000    7.00 M  6.38 M    1.58 G    3.17 G  GoogLeNet as published: local response norm, 5×5 branch               Szegedy et al. 2014, Going Deeper with Convolutions
+    googlenet-bn           3×224×224     1000    7.01 M  6.38 M    1.58 G    3.17 G  GoogLeNet as published, with batch norm                               Szegedy et al. 2014; Ioffe and Szegedy 2015
+    googlenet-torchvision  3×224×224     1000    6.62 M  6.38 M    1.50 G    3.00 G  GoogLeNet as torchvision has it: batch norm, 3×3 in the third branch  torchvision googlenet.py
+    googlenet-slim         3×224×224     1000    6.62 M       –    1.50 G    3.00 G  GoogLeNet as TF-slim has it: batch norm without γ, SAME padding       TF-slim inception_v1.py
+    bn-inception           3×224×224     1000   11.19 M       –    2.02 G    4.04 G  BN-Inception, or Inception v2: two 3×3 in place of the 5×5            Ioffe and Szegedy 2015, Batch Normalization; TF-slim inception_v2.py
+    inception-v3           3×299×299     1000   23.83 M  3.33 M    5.71 G   11.43 G  Inception v3: factorised convolutions, one auxiliary head             Szegedy et al. 2015, Rethinking the Inception Architecture; torchvision inception.py
+    inception-v4           3×299×299     1000   42.68 M       –   12.25 G   24.51 G  Inception v4: a deeper stem, uniform modules                          Szegedy et al. 2016, Inception-v4; timm inception_v4.py
+    inception-resnet-v1    3×299×299     1000   24.36 M       –    6.31 G   12.62 G  Inception-ResNet v1: residual Inception modules at the cost of v3     Szegedy et al. 2016, Inception-v4; facenet inception_resnet_v1.py
+    inception-resnet-v2    3×299×299     1000   55.84 M       –   13.16 G   26.31 G  Inception-ResNet v2 as published: residual Inception modules          TF-slim inception_resnet_v2.py; timm inception_resnet_v2.py
+    alexnet                3×224×224     1000   61.10 M       –  714.19 M    1.43 G  AlexNet as torchvision has it, to compare with                        Krizhevsky 2014; torchvision alexnet.py
+    vgg16                  3×224×224     1000  138.36 M       –   15.47 G   30.94 G  VGG-16, to compare with                                               Simonyan and Zisserman 2014; torchvision vgg.py
     "#);
 }
 
@@ -40,11 +46,11 @@ fn the_summary_of_a_model() {
     FLOPs an image           50.51 M
     memory for               a training step, batch of 64
       activations, all kept  111.6 MiB
-      planned arena          78.0 MiB
+      planned arena          79.4 MiB
       parameters             1.3 MiB
       momentum               1.3 MiB
       images loaded ahead    784.0 KiB
-      resident in all        81.4 MiB
+      resident in all        82.8 MiB
     "#);
 }
 
@@ -60,11 +66,11 @@ fn the_help() {
 
     Commands:
       train        Train or fine-tune a model
-      eval         Measure top-1, top-5, loss and per-class figures of weights
+      eval         Measure top-1, top-5, loss, calibration and per-class figures of weights
       predict      Classify images
       summary      Show layers, shapes, parameters, FLOPs and memory of a model
       bench        Measure the speed of inference or training of a model on this machine
-      models       List the models: name, input, parameters, FLOPs, source
+      models       List the models: name, input, parameters, multiply-adds, FLOPs, source
       data         Describe and verify data sets
       doctor       Show CPU features, kernels and threads, and check gradients on this machine
       completions  Print a shell's completion script
