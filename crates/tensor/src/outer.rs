@@ -7,10 +7,10 @@ use crate::{Accumulate, Element, Pool, ViewMut, with_scratch};
 /// Terms of a sum that are added up in registers before they go to memory.
 const BLOCK: usize = 256;
 
-/// Panels of columns that a task takes where there are many of them.
-const TASK_PANELS: usize = 4;
-/// Rows that a task takes where there are few columns.
-const TASK_ROWS: usize = 28;
+/// Sizes of tasks, largest first: rows, and panels of columns.
+const TASKS: [[usize; 2]; 4] = [[56, 4], [28, 4], [28, 2], [14, 1]];
+/// Tasks that there should be at least.
+const ENOUGH_TASKS: usize = 12;
 
 /// `c = Σ_k a[x_k ..]ᵀ·b[y_k ..]` or `c += …` over `offsets` `[x_k, y_k]`: each term is the
 /// outer product of as many numbers of `a` as `c` has rows and as many of `b` as it has
@@ -48,9 +48,12 @@ pub fn multiply_outer<T: Element>(
     }
     let stride = c.stride();
     let target = Target(c.data_mut().as_mut_ptr());
-    let [down, across] = match n.div_ceil(PANEL) {
-        panels if panels >= 2 * TASK_PANELS => [m, TASK_PANELS * PANEL],
-        _ => [TASK_ROWS, n],
+    let sizes = TASKS.map(|[rows, panels]| [rows, panels * PANEL]);
+    let count = |[rows, columns]: [usize; 2]| m.div_ceil(rows) * n.div_ceil(columns);
+    let enough = sizes.into_iter().find(|&size| count(size) >= ENOUGH_TASKS);
+    let [down, across] = match pool.threads() {
+        1 => [m, n],
+        _ => enough.unwrap_or(sizes[3]),
     };
     let columns = n.div_ceil(across);
     pool.for_each(m.div_ceil(down) * columns, |task| {

@@ -153,6 +153,10 @@ impl<T: Element> Job<'_, T> {
                 0 => Accumulate::Replace,
                 _ => Accumulate::Add,
             };
+            if self.places.taps() == 1 {
+                self.pointwise(pool, &pixels, accumulate, dw.reborrow());
+                continue;
+            }
             let task = |first: usize, mut block: ViewMut<'_, T>| {
                 let rows = block.shape().n;
                 for segment in self.segments(first, rows) {
@@ -162,6 +166,22 @@ impl<T: Element> Job<'_, T> {
             };
             pool.for_each_rows(dw.reborrow(), self.rows_of_a_task(), task);
         }
+    }
+
+    /// Adds a block of pixels to the gradient of a single tap.
+    fn pointwise(
+        &self,
+        pool: &Pool,
+        pixels: &Range<usize>,
+        accumulate: Accumulate,
+        dw: ViewMut<'_, T>,
+    ) {
+        with_scratch(pixels.len(), |offsets: &mut [u32]| {
+            self.places.locate(pixels.start, offsets);
+            let inside = offsets.iter().copied().enumerate();
+            let inside = inside.filter(|place| place.1 != PADDING);
+            self.add(pool, pixels, inside, accumulate, dw);
+        });
     }
 
     /// Adds a block of pixels to a segment: all its taps at once for the pixels where they

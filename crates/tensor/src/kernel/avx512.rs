@@ -6,8 +6,8 @@
 
 use super::{Finish, Isa, OuterTile, PANEL, RowsTile};
 use std::arch::x86_64::{
-    __m512, __mmask16, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
-    _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    __m512, __mmask16, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_set1_ps, _mm512_setzero_ps,
 };
 use std::ptr::with_exposed_provenance;
 
@@ -28,6 +28,9 @@ impl Avx512 {
 }
 
 const LANES: usize = 16;
+
+/// Terms of an outer product that are fetched before they are needed.
+const AHEAD: usize = 12;
 
 /// A kernel for one size of tile.
 type Sized<Tile> = unsafe fn(Tile, Finish);
@@ -137,6 +140,12 @@ unsafe fn outer<const R: usize, const V: usize>(tile: OuterTile, finish: Finish)
         // - at these `a` has `R` numbers and `b` `columns`, beyond which the masks read
         //   nothing.
         unsafe {
+            let [x, y] = *tile.offsets.add((k + AHEAD).min(tile.k - 1));
+            _mm_prefetch::<_MM_HINT_T0>(tile.a.add(x as usize).cast());
+            _mm_prefetch::<_MM_HINT_T0>(tile.a.add(x as usize + R - 1).cast());
+            for v in 0..V {
+                _mm_prefetch::<_MM_HINT_T0>(tile.b.add(y as usize).wrapping_add(v * LANES).cast());
+            }
             let [x, y] = *tile.offsets.add(k);
             let (a, b) = (tile.a.add(x as usize), tile.b.add(y as usize));
             let mut vectors = [_mm512_setzero_ps(); V];
