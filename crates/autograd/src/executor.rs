@@ -28,6 +28,15 @@ pub struct StepTime<'a> {
     pub time: Duration,
 }
 
+/// What a step left behind that went through a rectifier.
+#[derive(Clone, Copy, Debug)]
+pub struct Rectified<'a, T> {
+    /// Path of the module that recorded the step.
+    pub path: &'a str,
+    /// The numbers, none of which is below zero.
+    pub output: View<'a, T>,
+}
+
 /// Runs a [`Plan`] in `T`, in memory that is allocated once.
 ///
 /// A run computes the same bits for any number of threads.
@@ -162,6 +171,32 @@ impl<T: Element> Executor<T> {
         });
     }
 
+    /// Runs all steps, to the same bits as [`Executor::run`], and shows what each rectifier
+    /// let through before anything overwrites it.
+    ///
+    /// # Panics
+    /// When [`Executor::prepare`] was never called.
+    pub fn run_watched(
+        &mut self,
+        params: &impl Params<T>,
+        key: RunKey,
+        mut watch: impl FnMut(Rectified<'_, T>) + Send,
+    ) {
+        assert!(self.prepared, "an executor is prepared before it runs");
+        let plan = Arc::clone(&self.plan);
+        let pool = self.pool.clone();
+        pool.install(|| {
+            for step in &plan.steps {
+                self.step(step, params, key);
+                let outputs = step.outputs.iter().filter(|_| step.op.rectifies());
+                for output in outputs.filter_map(|slot| self.numbers(slot)) {
+                    let path = &step.path;
+                    watch(Rectified { path, output });
+                }
+            }
+        });
+    }
+
     /// Runs all steps and returns the path and operator of the first one that wrote a NaN or
     /// an infinity: for finding out after a run went wrong.
     ///
@@ -197,19 +232,25 @@ impl<T: Element> Executor<T> {
     }
 
     fn finite(&self, slot: &Slot) -> bool {
-        let Location::Arena {
-            region,
-            offset,
-            stride,
-        } = slot.location
-        else {
-            return true;
-        };
-        if slot.dtype != DType::Real {
-            return true;
+        self.numbers(slot).is_none_or(|view| {
+            (0..slot.shape.rows()).all(|p| view.row(p).iter().all(|x| x.is_finite()))
+        })
+    }
+
+    /// The numbers of a slot that has some in the arena.
+    fn numbers(&self, slot: &Slot) -> Option<View<'_, T>> {
+        match slot.location {
+            Location::Arena {
+                region,
+                offset,
+                stride,
+            } if slot.dtype == DType::Real => Some(View::strided(
+                &self.arena.slice::<T>(region)[offset..],
+                slot.shape,
+                stride,
+            )),
+            _ => None,
         }
-        let view = View::strided(&self.arena.slice::<T>(region)[offset..], slot.shape, stride);
-        (0..slot.shape.rows()).all(|p| view.row(p).iter().all(|x| x.is_finite()))
     }
 
     fn whole(&self, var: Var, dtype: DType) -> Region {

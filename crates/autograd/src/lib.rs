@@ -25,7 +25,7 @@ mod plan;
 
 pub use differentiate::{Gradients, Tape, differentiate};
 pub use error::{ExecError, GraphError};
-pub use executor::{Executor, Params, StepTime};
+pub use executor::{Executor, Params, Rectified, StepTime};
 pub use graph::{DType, Graph, Node, NodeId, ParamId, Source, Update, Value, Var};
 pub use io::{Io, RunKey};
 pub use operator::{Aliasing, Op, Operator, Output, Outputs};

@@ -5,7 +5,7 @@ use crate::error::GraphError;
 use crate::graph::{DType, Node, Var};
 use crate::io::Io;
 use crate::operators::*;
-use inception_ops::OpError;
+use inception_ops::{Activation, OpError};
 use inception_tensor::{Element, Shape};
 use smallvec::SmallVec;
 use std::fmt::Debug;
@@ -175,3 +175,19 @@ operators!(
     Split,
     Sum,
 );
+
+impl Op {
+    /// Whether the forward operator sets negative numbers of its outputs to zero.
+    pub(crate) fn rectifies(&self) -> bool {
+        let activation = match self {
+            Self::Relu(_) => return true,
+            Self::BatchNorm(op) => op.activation,
+            Self::BatchNormEval(op) => op.activation,
+            Self::Conv2d(op) => op.activation,
+            Self::Linear(op) => op.activation,
+            Self::Sum(op) => op.activation,
+            _ => Activation::None,
+        };
+        activation == Activation::Relu
+    }
+}

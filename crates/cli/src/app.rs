@@ -38,6 +38,7 @@ enum Command {
     Bench(commands::bench::BenchArgs),
     Models(commands::models::ModelsArgs),
     Data(commands::data::DataCommand),
+    Report(commands::report::ReportArgs),
     Doctor(commands::doctor::DoctorArgs),
     Completions(commands::completions::CompletionsArgs),
 }
@@ -51,10 +52,7 @@ pub fn run() -> ExitCode {
     let outcome = std::panic::catch_unwind(|| execute(words));
     match outcome {
         Ok(Ok(outcome)) => outcome.status(),
-        Ok(Err(error)) => {
-            exit::report(&error);
-            ExitCode::from(exit::code(&error))
-        }
+        Ok(Err(error)) => ExitCode::from(exit::report(&error)),
         Err(_) => {
             exit::report_panic();
             ExitCode::from(exit::OTHER)
@@ -63,11 +61,14 @@ pub fn run() -> ExitCode {
 }
 
 fn execute(words: Vec<OsString>) -> Result<Outcome> {
+    // Before anything can fail: what is typed wrong is told in the format that is asked for.
+    output::set_format(&words);
     let mut definition = Cli::command();
     definition.build();
     // A kernel that is forced and cannot run must not be replaced in silence.
     Kernel::select()?;
     let words = config_file::expand(&definition, words)?;
+    output::set_format(&words);
     let cli = match parse(definition, words) {
         Ok(cli) => cli,
         Err(error) if !error.use_stderr() => {
@@ -88,6 +89,7 @@ fn execute(words: Vec<OsString>) -> Result<Outcome> {
         Command::Bench(args) => commands::bench::run(&args),
         Command::Models(args) => commands::models::run(&args),
         Command::Data(command) => commands::data::run(&command),
+        Command::Report(args) => commands::report::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     }

@@ -1,13 +1,8 @@
 //! Exit statuses, and errors in one line.
 
+use crate::errors::{self, Id, Problem};
 use crate::output;
 use anyhow::Error;
-use inception_data::{DataError, ErrorKind};
-use inception_deploy::DeployError;
-use inception_nn::NnError;
-use inception_store::StoreError;
-use inception_tensor::{KernelError, PoolError};
-use inception_train::TrainError;
 use std::fmt;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -15,10 +10,10 @@ use std::sync::{Mutex, PoisonError};
 /// Anything that has no status of its own.
 pub(crate) const OTHER: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
-const LIMIT: u8 = 3;
+pub(crate) const LIMIT: u8 = 3;
 pub(crate) const MALFORMED: u8 = 4;
-const IO: u8 = 5;
-const NUMERIC: u8 = 6;
+pub(crate) const IO: u8 = 5;
+pub(crate) const NUMERIC: u8 = 6;
 
 /// How a command ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +38,8 @@ impl Outcome {
 
 /// A failure of this layer, with its status.
 #[derive(Debug)]
-struct Failure {
-    code: u8,
+pub(crate) struct Failure {
+    pub(crate) code: u8,
     message: String,
 }
 
@@ -72,50 +67,11 @@ pub(crate) fn numeric(message: impl Into<String>) -> Error {
     failure(NUMERIC, message)
 }
 
-/// The status of an error: that of the first cause which has one.
-pub(crate) fn code(error: &Error) -> u8 {
-    error.chain().find_map(code_of).unwrap_or(OTHER)
-}
-
-fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
-    if let Some(error) = error.downcast_ref::<Failure>() {
-        return Some(error.code);
-    }
-    if let Some(error) = error.downcast_ref::<TrainError>() {
-        return Some(error.kind().exit_code());
-    }
-    if let Some(error) = error.downcast_ref::<DeployError>() {
-        return Some(error.exit_code());
-    }
-    if let Some(error) = error.downcast_ref::<DataError>() {
-        return Some(match error.kind() {
-            ErrorKind::Usage => USAGE,
-            ErrorKind::Limit => LIMIT,
-            ErrorKind::Malformed => MALFORMED,
-            ErrorKind::Io => IO,
-        });
-    }
-    if let Some(error) = error.downcast_ref::<StoreError>() {
-        return Some(error.exit_code());
-    }
-    if error.is::<inception_autograd::ExecError>() {
-        return Some(LIMIT);
-    }
-    if error.is::<NnError>() || error.is::<PoolError>() || error.is::<KernelError>() {
-        return Some(USAGE);
-    }
-    error.is::<std::io::Error>().then_some(IO)
-}
-
-/// Writes `error: …` with its causes, each of which is said once.
-pub(crate) fn report(error: &Error) {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    output::complain(&format!("error: {text}"));
+/// Writes `error[ID]: …` in one line, and returns the status to end with.
+pub(crate) fn report(error: &Error) -> u8 {
+    let problem = errors::describe(error);
+    output::fail(&problem);
+    problem.exit
 }
 
 /// A parser's message as one line, without its `error: ` and without usage.
@@ -161,7 +117,8 @@ pub(crate) fn install_panic_hook() {
 /// Writes what the panic said that ended the command.
 pub(crate) fn report_panic() {
     let kept = PANIC.lock().unwrap_or_else(PoisonError::into_inner);
-    output::complain(&format!("error: internal error: {kept}; please report it"));
+    let message = format!("internal error: {kept}; please report it");
+    output::fail(&Problem::new(Id::Internal, &message));
 }
 
 #[cfg(test)]
@@ -176,16 +133,5 @@ mod tests {
         assert!(caught.is_err());
         let kept = PANIC.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(kept.starts_with("first (crates/cli/src/exit.rs:"), "{kept}");
-    }
-
-    #[test]
-    fn an_error_has_the_status_of_its_cause() {
-        let io = std::io::Error::from(std::io::ErrorKind::NotFound);
-        assert_eq!(code(&Error::new(io).context("no file")), 5);
-        assert_eq!(code(&Error::new(PoolError::Threads { found: 0 })), 2);
-        assert_eq!(code(&numeric("diverged")), 6);
-        assert_eq!(code(&Error::msg("something")), OTHER);
-        let data = DataError::Usage("no".into());
-        assert_eq!(code(&Error::new(DeployError::from(data))), 2);
     }
 }

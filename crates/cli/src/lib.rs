@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod config_file;
 mod defaults;
+mod errors;
 mod exit;
 mod numbers;
 mod output;

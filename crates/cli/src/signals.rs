@@ -20,6 +20,8 @@ impl Stop {
     /// A closed terminal asks too, where there is such a signal.
     pub(crate) fn listen() -> Result<Self> {
         let stop = Self::default();
+        #[cfg(unix)]
+        outlive(signal_hook::consts::SIGXFSZ)?;
         for signal in signals() {
             let code = 128 + signal;
             // In this order: the first signal finds the flag unset.
@@ -40,6 +42,13 @@ impl Stop {
             signal => signal as i32,
         }
     }
+}
+
+/// Lets a signal do nothing: what caused it is an error of the call as well.
+#[cfg(unix)]
+fn outlive(signal: i32) -> Result<()> {
+    let heard = flag::register(signal, Arc::default());
+    heard.map(drop).context("cannot listen for signals")
 }
 
 #[cfg(unix)]

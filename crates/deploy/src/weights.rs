@@ -7,7 +7,7 @@ use crate::DeployError;
 use inception_data::Preprocess;
 use inception_nn::{LoadMode, LoadReport, Model, ModelOptions, Parameters, WeightsMeta};
 use inception_store::{
-    Archive, ArchiveBuilder, FinitePolicy, Limits, NonFinite, RealFs, read_file, write_atomic,
+    Archive, ArchiveBuilder, FinitePolicy, Limits, NonFinite, RealFs, read_file, write_atomic_from,
 };
 use std::path::Path;
 
@@ -126,7 +126,7 @@ impl Weights {
             let write = move |out: &mut [f32]| entry.write(out);
             builder.f32_with(entry.name(), &entry.shape(), entry.len(), write)?;
         }
-        write_atomic(&RealFs, path, &builder.seal()?)?;
+        write_atomic_from(&RealFs, path, &builder.sealed()?)?;
         Ok(())
     }
 }
@@ -162,7 +162,10 @@ impl Found {
         }
         let non_finite = archive.check_finite(options.non_finite)?;
         let state = state::tensors(archive, specs, self.prefix)?;
-        let mut parameters = Parameters::init(&self.model, options.seed);
+        let mut parameters = match options.mode {
+            LoadMode::Strict => Parameters::zeros(&self.model),
+            LoadMode::Partial => Parameters::init(&self.model, options.seed),
+        };
         let report = parameters.load_state_dict(state, options.mode);
         let report = report.map_err(|source| DeployError::Misfit {
             path: path.to_owned(),

@@ -36,6 +36,16 @@ impl<T: Element> Parameters<T> {
         Self::draw(Arc::clone(model.specs()), initializer, seed)
     }
 
+    /// Zeros, for a load that sets every number: nothing is drawn.
+    pub fn zeros(model: &Model) -> Self {
+        let specs = Arc::clone(model.specs());
+        let tensors = specs.iter().map(|(_, s)| vec![T::zero(); s.shape.len()]);
+        Self {
+            tensors: tensors.collect(),
+            specs,
+        }
+    }
+
     /// First values of parameters that belong to no registered model.
     pub fn from_specs(specs: Arc<Specs>, seed: u64) -> Self {
         Self::draw(specs, Initializer::default(), seed)

@@ -11,8 +11,33 @@ use std::time::Duration;
 /// How the names of temporary files begin and end.
 const TEMP: (&str, &str) = (".tmp-", ".inception");
 
+/// Bytes that one call writes, where there are as many.
+const PIECE: usize = 1 << 20;
+
 /// How often one operation is tried that reports "again", a millisecond apart.
 const MAX_TRIES: u32 = 1_000;
+
+/// What a file is to hold, told piece by piece, so that it need not lie in memory at once.
+pub trait Content {
+    /// How many bytes there are.
+    fn bytes(&self) -> u64;
+
+    /// Hands all bytes to `sink`, in order.
+    ///
+    /// # Errors
+    /// Those of `sink`, which end it.
+    fn pieces(&self, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>;
+}
+
+impl Content for &[u8] {
+    fn bytes(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn pieces(&self, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        sink(self)
+    }
+}
 
 /// Writes `bytes` to `path` so that a crash at any moment leaves the old file or the new
 /// one, whole; when this returns, the new one survives a loss of power.
@@ -45,11 +70,23 @@ const MAX_TRIES: u32 = 1_000;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write_atomic(fs: &dyn Fs, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    write_atomic_from(fs, path, &bytes)
+}
+
+/// As [`write_atomic`], of content that comes piece by piece.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn write_atomic_from(
+    fs: &dyn Fs,
+    path: &Path,
+    content: &dyn Content,
+) -> Result<(), StoreError> {
     let folder = folder_of(path);
     let fail = |action: &'static str, source: io::Error| StoreError::Io {
         action,
         path: path.to_path_buf(),
-        needed: Some(bytes.len() as u64),
+        needed: Some(content.bytes()),
         source,
     };
     check_target(fs, path)?;
@@ -60,7 +97,7 @@ pub fn write_atomic(fs: &dyn Fs, path: &Path, bytes: &[u8]) -> Result<(), StoreE
         let _ = fs.remove(&temp);
         error
     };
-    write_all(file.as_mut(), bytes)
+    write_pieces(file.as_mut(), content)
         .map_err(|e| discard(fail("write the temporary file beside it", e)))?;
     again(|| file.sync())
         .map_err(|e| discard(fail("make durable the temporary file beside it", e)))?;
@@ -137,6 +174,23 @@ fn create_temp(fs: &dyn Fs, folder: &Path) -> io::Result<(PathBuf, Box<dyn FsFil
             .ok_or(error)?,
         }
     }
+}
+
+/// Writes small pieces together.
+fn write_pieces(file: &mut dyn FsFile, content: &dyn Content) -> io::Result<()> {
+    let mut waiting = Vec::new();
+    content.pieces(&mut |piece| {
+        if waiting.len() + piece.len() > PIECE {
+            write_all(file, &waiting)?;
+            waiting.clear();
+        }
+        if piece.len() > PIECE {
+            return write_all(file, piece);
+        }
+        waiting.extend_from_slice(piece);
+        Ok(())
+    })?;
+    write_all(file, &waiting)
 }
 
 fn write_all(file: &mut dyn FsFile, mut bytes: &[u8]) -> io::Result<()> {

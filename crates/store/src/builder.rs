@@ -2,15 +2,22 @@
 
 use crate::header::METADATA;
 use crate::render::{Line, arrange, render};
-use crate::{Dtype, Limits, StoreError, seal};
+use crate::{Content, Dtype, Limits, StoreError, seal};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 /// Writes a tensor's elements when it is their turn.
 type Write<'a> = Arc<dyn Fn(&mut [f32]) + Send + Sync + 'a>;
+
+/// Where bytes go.
+type Sink<'s> = &'s mut dyn FnMut(&[u8]) -> io::Result<()>;
+
+/// Bytes that are encoded at a time.
+const PIECE: usize = 1 << 16;
 
 /// The elements of one tensor.
 #[derive(Clone)]
@@ -34,17 +41,18 @@ impl Data<'_> {
         }
     }
 
-    fn append_to(&self, out: &mut Vec<u8>) {
+    /// Hands the bytes to `sink`; at most one tensor, and that one as numbers, is laid out.
+    fn pieces(&self, sink: Sink<'_>) -> io::Result<()> {
         match self {
             Self::Written(len, write) => {
                 let mut data = vec![0.0; *len];
                 write(&mut data);
-                append(out, &data, f32::to_le_bytes);
+                encode(&data, f32::to_le_bytes, sink)
             }
-            Self::F32(data) => append(out, data, f32::to_le_bytes),
-            Self::F64(data) => append(out, data, f64::to_le_bytes),
-            Self::U64(data) => append(out, data, u64::to_le_bytes),
-            Self::Bytes(data) => out.extend_from_slice(data),
+            Self::F32(data) => encode(data, f32::to_le_bytes, sink),
+            Self::F64(data) => encode(data, f64::to_le_bytes, sink),
+            Self::U64(data) => encode(data, u64::to_le_bytes, sink),
+            Self::Bytes(data) => sink(data),
         }
     }
 }
@@ -55,12 +63,21 @@ impl fmt::Debug for Data<'_> {
     }
 }
 
-fn append<T: Copy, const N: usize>(out: &mut Vec<u8>, data: &[T], bytes: fn(T) -> [u8; N]) {
-    let start = out.len();
-    out.resize(start + data.len() * N, 0);
-    for (to, &value) in out[start..].as_chunks_mut::<N>().0.iter_mut().zip(data) {
-        *to = bytes(value);
+/// Encodes numbers a piece at a time.
+fn encode<T: Copy, const N: usize>(
+    data: &[T],
+    bytes: fn(T) -> [u8; N],
+    sink: Sink<'_>,
+) -> io::Result<()> {
+    let mut piece = vec![0; PIECE.min(size_of_val(data))];
+    for part in data.chunks(PIECE / N) {
+        let piece = &mut piece[..part.len() * N];
+        for (to, &value) in piece.as_chunks_mut::<N>().0.iter_mut().zip(part) {
+            *to = bytes(value);
+        }
+        sink(piece)?;
     }
+    Ok(())
 }
 
 #[derive(Clone, Debug)]
@@ -261,9 +278,8 @@ impl<'a> ArchiveBuilder<'a> {
     pub fn build(&self) -> Result<Vec<u8>, StoreError> {
         let lines = self.lines();
         let metadata = self.metadata.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-        let mut out = render(metadata, &lines);
-        self.append_data(&mut out, &lines)?;
-        Ok(out)
+        let header = render(metadata, &lines);
+        Ok(whole(&self.laid_out(header, &lines)?))
     }
 
     /// The file with a digest of each tensor and of the header, for
@@ -272,32 +288,38 @@ impl<'a> ArchiveBuilder<'a> {
     /// # Errors
     /// As [`build`](Self::build).
     pub fn seal(&self) -> Result<Vec<u8>, StoreError> {
+        Ok(whole(&self.sealed()?))
+    }
+
+    /// The bytes of [`seal`](Self::seal), tensor by tensor, for
+    /// [`write_atomic_from`](crate::write_atomic_from): the file never lies in memory. Each
+    /// tensor is laid out twice, once for its digest, which stands before it.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn sealed(&self) -> Result<LaidOut<'_>, StoreError> {
         let lines = self.lines();
-        let mut metadata = self.metadata.clone();
-        metadata.insert(seal::HEADER_KEY.to_owned(), seal::blank());
-        for line in &lines {
-            metadata.insert(seal::tensor_key(line.name), format!("{:064}", 0));
-        }
-        // Digests have one length, so the data can be laid down before they are known.
         let header = |metadata: &BTreeMap<String, String>| {
             render(
                 metadata.iter().map(|(k, v)| (k.as_str(), v.as_str())),
                 &lines,
             )
         };
-        let mut out = header(&metadata);
-        let mut begin = out.len();
-        let data_start = begin;
-        self.append_data(&mut out, &lines)?;
+        let mut metadata = self.metadata.clone();
         for line in &lines {
-            let digest = seal::tensor_digest(&out[begin..begin + line.bytes]);
-            metadata.insert(seal::tensor_key(line.name), digest);
-            begin += line.bytes;
+            let mut digest = seal::TensorDigest::default();
+            let data = &self.tensors[line.name].data;
+            let hashed = data.pieces(&mut |piece| {
+                digest.add(piece);
+                Ok(())
+            });
+            hashed.expect("hashing cannot fail");
+            metadata.insert(seal::tensor_key(line.name), digest.finish());
         }
+        metadata.insert(seal::HEADER_KEY.to_owned(), seal::blank());
         let digest = seal::header_seal(&header(&metadata));
         metadata.insert(seal::HEADER_KEY.to_owned(), digest);
-        out[..data_start].copy_from_slice(&header(&metadata));
-        Ok(out)
+        self.laid_out(header(&metadata), &lines)
     }
 
     fn lines(&self) -> Vec<Line<'_>> {
@@ -315,22 +337,53 @@ impl<'a> ArchiveBuilder<'a> {
         lines
     }
 
-    fn append_data(&self, out: &mut Vec<u8>, lines: &[Line<'_>]) -> Result<(), StoreError> {
+    fn laid_out(&self, header: Vec<u8>, lines: &[Line<'_>]) -> Result<LaidOut<'_>, StoreError> {
         let limits = Limits::default();
         let total: usize = lines.iter().map(|line| line.bytes).sum();
-        if out.len() as u64 > limits.max_header_bytes || total as u64 > limits.max_total_bytes {
-            let sizes = format!("a header of {} bytes and data of {total}", out.len());
+        if header.len() as u64 > limits.max_header_bytes || total as u64 > limits.max_total_bytes {
+            let sizes = format!("a header of {} bytes and data of {total}", header.len());
             return Err(usage(
                 "(all)",
                 format!("{sizes} are more than can be read back"),
             ));
         }
-        out.reserve_exact(total);
-        for line in lines {
-            self.tensors[line.name].data.append_to(out);
-        }
-        Ok(())
+        Ok(LaidOut {
+            bytes: (header.len() + total) as u64,
+            header,
+            data: lines.iter().map(|l| &self.tensors[l.name].data).collect(),
+        })
     }
+}
+
+/// An archive whose header is written and whose tensors are laid out when they are asked
+/// for.
+#[derive(Debug)]
+pub struct LaidOut<'a> {
+    bytes: u64,
+    header: Vec<u8>,
+    data: Vec<&'a Data<'a>>,
+}
+
+impl Content for LaidOut<'_> {
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn pieces(&self, sink: Sink<'_>) -> io::Result<()> {
+        sink(&self.header)?;
+        self.data.iter().try_for_each(|data| data.pieces(sink))
+    }
+}
+
+fn whole(content: &LaidOut<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(content.header.len());
+    out.reserve_exact(usize::try_from(content.bytes).unwrap_or(0) - content.header.len());
+    let appended = content.pieces(&mut |piece| {
+        out.extend_from_slice(piece);
+        Ok(())
+    });
+    appended.expect("memory takes every byte");
+    out
 }
 
 fn usage(item: &str, message: String) -> StoreError {

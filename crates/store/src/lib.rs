@@ -18,8 +18,8 @@ mod seal;
 pub mod sim;
 
 pub use archive::{Archive, Entry, parse, read_file};
-pub use atomic::{clean_temps, write_atomic};
-pub use builder::ArchiveBuilder;
+pub use atomic::{Content, clean_temps, write_atomic, write_atomic_from};
+pub use builder::{ArchiveBuilder, LaidOut};
 pub use convert::{FinitePolicy, NonFinite};
 pub use dtype::Dtype;
 pub use error::{Excess, Fault, Rule, StoreError};

@@ -44,6 +44,20 @@ pub(crate) fn tensor_digest(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
 }
 
+/// The same, of bytes that come piece by piece.
+#[derive(Default)]
+pub(crate) struct TensorDigest(blake3::Hasher);
+
+impl TensorDigest {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(&self) -> String {
+        self.0.finalize().to_hex().to_string()
+    }
+}
+
 /// The header's digest before it is known.
 pub(crate) fn blank() -> String {
     format!("{VERSION}{:064}", 0)

@@ -90,6 +90,7 @@ struct State {
     pending: Vec<Op>,
     calls: u64,
     fuel: Option<u64>,
+    last_call: Option<u64>,
     max_write: Option<usize>,
     faults: BTreeMap<u64, Fault>,
 }
@@ -102,6 +103,9 @@ impl State {
 
     /// Counts a call; the fault that it has to meet, if any.
     fn begin(&mut self) -> io::Result<Option<Fault>> {
+        if self.last_call == Some(self.calls) {
+            self.fuel = Some(0);
+        }
         match &mut self.fuel {
             Some(0) => return Err(crashed()),
             Some(fuel) => *fuel -= 1,
@@ -156,7 +160,23 @@ impl SimFs {
         Self::mount(disk)
     }
 
-    fn mount(disk: Disk) -> Self {
+    /// The disk that a killed process leaves: everything it did is there.
+    pub fn after_kill(&self) -> Self {
+        Self::mount(self.lock().live.clone())
+    }
+
+    /// The disk that a loss of power leaves at worst: nothing pending is there.
+    pub fn after_power_loss(&self) -> Self {
+        Self::mount(self.lock().durable.clone())
+    }
+
+    fn mount(mut disk: Disk) -> Self {
+        let named: BTreeSet<usize> = disk.names.values().copied().collect();
+        for (file, bytes) in disk.files.iter_mut().enumerate() {
+            if !named.contains(&file) {
+                *bytes = Vec::new();
+            }
+        }
         let state = State {
             live: disk.clone(),
             durable: disk,
@@ -175,6 +195,11 @@ impl SimFs {
     /// more.
     pub fn crash_after(&self, fuel: u64) {
         self.lock().fuel = Some(fuel);
+    }
+
+    /// Lets the machine crash at call number `n`, counted from 0, which does nothing.
+    pub fn crash_at_call(&self, n: u64) {
+        self.lock().last_call = Some(n);
     }
 
     /// Whether the machine has come to its crash.

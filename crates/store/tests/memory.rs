@@ -1,7 +1,9 @@
 //! What is too large is refused at once and without memory. One test alone in its process,
 //! so that the peak is its own.
 
-use inception_store::{Limits, StoreError, parse, read_file};
+use inception_store::{
+    ArchiveBuilder, Limits, RealFs, StoreError, parse, read_file, write_atomic_from,
+};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -39,6 +41,24 @@ fn write_sparse(path: &Path, header: u64) -> std::io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(&header.to_le_bytes())?;
     file.set_len(1 << 40)
+}
+
+/// Writes 24 tensors of 4 MiB, numbers and digests and all, in little more than one of them.
+fn writing_holds_one_tensor(dir: &Path) {
+    let mut builder = ArchiveBuilder::new();
+    for i in 0..24 {
+        let write = move |out: &mut [f32]| out.fill(i as f32);
+        let name = format!("t{i:02}");
+        builder.f32_with(name, &[1 << 20], 1 << 20, write).unwrap();
+    }
+    let before = peak_memory();
+    let path = dir.join("large");
+    write_atomic_from(&RealFs, &path, &builder.sealed().unwrap()).unwrap();
+    if let (Some(before), Some(after)) = (before, peak_memory()) {
+        assert!(after - before < 12 << 20, "{} bytes", after - before);
+    }
+    assert!(std::fs::metadata(&path).unwrap().len() > 96 << 20);
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]
@@ -81,4 +101,6 @@ fn what_is_too_large_is_refused_at_once_and_without_memory() {
         start.elapsed()
     );
     assert!(matches!(error, StoreError::Limit(e) if e.limit == "max_tensors" && e.found == 65_537));
+
+    writing_holds_one_tensor(dir.path());
 }

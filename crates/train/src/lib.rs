@@ -4,6 +4,7 @@
 mod checkpoint;
 mod config;
 mod datasets;
+mod doctor;
 mod ema;
 mod error;
 mod log;
@@ -14,6 +15,7 @@ mod optim;
 mod range;
 mod run_dir;
 mod schedule;
+mod tensorboard;
 mod trainer;
 mod weights;
 
@@ -23,6 +25,7 @@ pub use config::{
     ScheduleName, TrainConfig,
 };
 pub use datasets::Datasets;
+pub use doctor::Stability;
 pub use ema::{ema_decay, ema_update};
 pub use error::{Difference, Differences, Diverged, ErrorKind, TrainError};
 pub use metrics::{Hits, Mean, cross_entropy, rank};

@@ -116,15 +116,59 @@ pub(crate) fn step_line(m: &StepMetrics) -> String {
     number(&mut line, "lr", m.lr);
     number(&mut line, "grad_norm", m.grad_norm);
     number(&mut line, "images_per_s", m.images_per_s);
+    if let Some(found) = &m.stability {
+        number(&mut line, "dead_relu", found.dead_relu);
+        by_stage(&mut line, "dead_relus", &found.dead_relus);
+        by_stage(&mut line, "grad_norms", &found.grad_norms);
+    }
     line.push('}');
     line
 }
 
+/// The scalars of a training step, by the tags that TensorBoard groups them by.
+pub(crate) fn step_scalars(m: &StepMetrics) -> Vec<(String, f64)> {
+    let mut scalars = vec![
+        ("loss/train".to_owned(), m.loss),
+        ("loss_main/train".to_owned(), m.loss_main),
+        ("top1/train".to_owned(), m.top1),
+        ("top5/train".to_owned(), m.top5),
+        ("lr".to_owned(), m.lr),
+        ("grad_norm/all".to_owned(), m.grad_norm),
+        ("images_per_s/train".to_owned(), m.images_per_s),
+    ];
+    let aux = m.loss_aux.iter();
+    scalars.extend(aux.map(|(name, loss)| (format!("loss_{name}/train"), *loss)));
+    if let Some(found) = &m.stability {
+        scalars.push(("dead_relu/all".to_owned(), found.dead_relu));
+        let stages = [
+            ("dead_relu", &found.dead_relus),
+            ("grad_norm", &found.grad_norms),
+        ];
+        for (group, values) in stages {
+            scalars.extend(values.iter().map(|(s, x)| (format!("{group}/{s}"), *x)));
+        }
+    }
+    scalars
+}
+
+/// The scalars of a validation.
+pub(crate) fn val_scalars(m: &ValMetrics) -> Vec<(String, f64)> {
+    vec![
+        ("loss/val".to_owned(), m.loss),
+        ("top1/val".to_owned(), m.top1),
+        ("top5/val".to_owned(), m.top5),
+        ("images_per_s/val".to_owned(), m.images_per_s),
+    ]
+}
+
 /// The line of a step that was left out.
-pub(crate) fn skip_line(step: u64, epoch: u64, reason: &str) -> String {
+pub(crate) fn skip_line(step: u64, epoch: u64, reason: &str, layer: Option<&str>) -> String {
     let mut line = begin(step, epoch, "train");
-    let reason = serde_json::Value::from(reason);
-    write!(line, ",\"skipped\":{reason}}}").expect("a text takes any text");
+    text(&mut line, "skipped", reason);
+    if let Some(layer) = layer {
+        text(&mut line, "layer", layer);
+    }
+    line.push('}');
     line
 }
 
@@ -147,6 +191,19 @@ fn begin(step: u64, epoch: u64, split: &str) -> String {
 fn number(line: &mut String, name: &str, value: f64) {
     let value = serde_json::Value::from(value);
     write!(line, ",\"{name}\":{value}").expect("a text takes any text");
+}
+
+fn text(line: &mut String, name: &str, value: &str) {
+    let value = serde_json::Value::from(value);
+    write!(line, ",\"{name}\":{value}").expect("a text takes any text");
+}
+
+/// Appends an object of numbers.
+fn by_stage(line: &mut String, name: &str, values: &[(String, f64)]) {
+    let values = values.iter().map(|(stage, x)| (stage.clone(), (*x).into()));
+    let values: serde_json::Map<String, serde_json::Value> = values.collect();
+    let values = serde_json::Value::from(values);
+    write!(line, ",\"{name}\":{values}").expect("a text takes any text");
 }
 
 #[cfg(test)]
@@ -200,8 +257,9 @@ mod tests {
             (&value["split"], &value["top1"]),
             (&"val".into(), &0.5.into())
         );
-        let line = skip_line(7, 1, "loss is \"NaN\"\u{1b}");
+        let line = skip_line(7, 1, "loss is \"NaN\"\u{1b}", Some("fc (linear)"));
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["layer"], "fc (linear)");
         assert_eq!(value["skipped"], "loss is \"NaN\"\u{1b}");
     }
 

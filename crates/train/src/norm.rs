@@ -31,8 +31,8 @@ pub struct GlobalNorm {
 }
 
 impl GlobalNorm {
-    /// Takes in one array.
-    pub fn add<T: Element>(&mut self, pool: &Pool, values: &[T]) {
+    /// Takes in one array; returns the square of its own norm.
+    pub fn add<T: Element>(&mut self, pool: &Pool, values: &[T]) -> f64 {
         let chunks = values.len().div_ceil(CHUNK);
         if chunks > self.partial.len() {
             self.partial.resize(chunks, 0.0);
@@ -42,7 +42,9 @@ impl GlobalNorm {
             let end = values.len().min((i + 1) * CHUNK);
             sum[0] = squares(&values[i * CHUNK..end]);
         });
-        self.sum += partial.iter().sum::<f64>();
+        let sum = partial.iter().sum::<f64>();
+        self.sum += sum;
+        sum
     }
 
     /// The norm of what was added since the last call.

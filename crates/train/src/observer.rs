@@ -1,6 +1,6 @@
 //! What a run tells while it runs.
 
-use crate::Best;
+use crate::{Best, Stability};
 use inception_data::SkippedItem;
 use std::path::Path;
 
@@ -50,6 +50,8 @@ pub struct StepMetrics {
     pub images: u64,
     /// Images a second, waiting for them included.
     pub images_per_s: f64,
+    /// What a close look found, in one step of `doctor_every`.
+    pub stability: Option<Stability>,
 }
 
 /// A validation.
@@ -85,6 +87,8 @@ pub enum Event<'a> {
         step: u64,
         /// What was not finite.
         reason: &'a str,
+        /// Path and operator of the first layer that computed something not finite.
+        layer: Option<&'a str>,
     },
     /// The run went back to a checkpoint, and goes on with half the learning rate.
     RolledBack {

@@ -2,7 +2,7 @@
 
 use crate::TrainError;
 use inception_nn::{LoadMode, LoadReport, NnError, Parameters, StateTensor, WeightsMeta};
-use inception_store::{ArchiveBuilder, FinitePolicy, Fs, Limits, read_file, write_atomic};
+use inception_store::{ArchiveBuilder, FinitePolicy, Fs, Limits, read_file, write_atomic_from};
 use std::path::Path;
 
 /// Writes `params` with PyTorch's keys, shapes and order, and `meta` beside them; the file
@@ -26,7 +26,7 @@ pub(crate) fn write(
         let write = move |out: &mut [f32]| entry.write(out);
         builder.f32_with(entry.name(), &entry.shape(), entry.len(), write)?;
     }
-    Ok(write_atomic(fs, path, &builder.seal()?)?)
+    Ok(write_atomic_from(fs, path, &builder.sealed()?)?)
 }
 
 /// Takes the weights of a file.

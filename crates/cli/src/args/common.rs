@@ -1,6 +1,6 @@
 //! Flags of every command.
 
-use crate::output::Talk;
+use crate::output::{Format, Talk};
 use anyhow::Result;
 use clap::Args;
 use inception_autograd::Passes;
@@ -22,6 +22,13 @@ pub(crate) struct Common {
     /// No progress and no remarks, errors and warnings alone
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// How errors, warnings and remarks are written to standard error
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    #[allow(
+        dead_code,
+        reason = "taken from the words of the command line, whose failures are told in it"
+    )]
+    log_format: Format,
     /// Take flags that are not given from this TOML file
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

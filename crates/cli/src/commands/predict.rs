@@ -141,8 +141,8 @@ fn read<'a>(
                 } else {
                     format!("{file}: {text}")
                 };
-                output::complain(&format!("error: {named}"));
-                worst.get_or_insert(exit::code(&error.into()));
+                let code = exit::report(&anyhow::Error::new(error).context(named));
+                worst.get_or_insert(code);
             }
         }
     }

@@ -6,6 +6,7 @@ mod report;
 
 use crate::defaults::{self, Chosen};
 use crate::exit::{Outcome, usage};
+use crate::output::Talk;
 use crate::signals::Stop;
 use anyhow::Result;
 pub(crate) use flags::TrainArgs;
@@ -41,7 +42,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<Outcome> {
     match ended? {
         inception_train::Outcome::Finished { best } => {
             let seconds = start.elapsed().as_secs_f64();
-            report::finished(args, &trainer, best, seconds)?;
+            let page = write_page(&trainer, talk);
+            report::finished(args, &trainer, best, seconds, page.as_deref())?;
             Ok(Outcome::Done)
         }
         inception_train::Outcome::Stopped { step } => {
@@ -50,6 +52,17 @@ pub(crate) fn run(args: &TrainArgs) -> Result<Outcome> {
                 "stopped after step {step}, saved; go on with: inception train --resume {folder}"
             ));
             Ok(Outcome::Stopped(stop.signal()))
+        }
+    }
+}
+
+/// Writes the run's page; a run that is done is done without one too.
+fn write_page(trainer: &Trainer, talk: Talk) -> Option<PathBuf> {
+    match super::report::of_run(trainer, talk) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            talk.warn(&format!("no report: {error:#}"));
+            None
         }
     }
 }
@@ -118,6 +131,7 @@ fn resume(args: &TrainArgs, folder: &Path) -> Result<Trainer> {
             },
             threads: args.common.threads,
             workers: args.workers,
+            keep: args.keep,
         },
     )?)
 }

@@ -52,12 +52,12 @@ impl Place {
             Some(code),
             "inception {words}: {errors}"
         );
-        let errors: Vec<&str> = errors
-            .lines()
-            .filter(|l| l.starts_with("error: "))
-            .collect();
+        let errors: Vec<&str> = errors.lines().filter(|l| l.starts_with("error[")).collect();
         assert_eq!(errors.len(), 1, "inception {words}: {errors:?}");
-        errors[0].trim_start_matches("error: ").to_owned()
+        let (id, message) = errors[0].split_once("]: ").expect("an id and a message");
+        let id = id.trim_start_matches("error[");
+        assert!(id.len() == 5 && id.as_bytes()[1] == b'-', "{id}");
+        message.to_owned()
     }
 
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {

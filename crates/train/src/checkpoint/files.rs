@@ -1,12 +1,16 @@
 //! The files of checkpoints in a run's folder.
 //!
 //! A checkpoint is written whole and durably as `next.ckpt`; then `last.ckpt` becomes
-//! `previous.ckpt` and `next.ckpt` becomes `last.ckpt`. Whatever the moment at which the
-//! machine stops, two of the three files, or the only one there ever was, are whole, and
-//! the newest that is whole is the one to resume from.
+//! `previous.ckpt` and `next.ckpt` becomes `last.ckpt`. Where more are kept, `previous.ckpt`
+//! has become `previous-2.ckpt` before, and so on; the oldest is replaced by a rename, so
+//! nothing is removed before something newer is durable. Whatever the moment at which the
+//! machine stops, all but the oldest of the files, or the only one there ever was, are
+//! whole, and the newest that is whole is the one to resume from.
 
 use crate::TrainError;
-use inception_store::{Archive, Fs, Kind, Limits, StoreError, read_sealed, write_atomic};
+use inception_store::{
+    Archive, Content, Fs, Kind, Limits, StoreError, read_sealed, write_atomic_from,
+};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,22 +33,59 @@ pub(super) const CURRENT: u64 = 1;
 /// How often an interrupted rename is tried.
 const TRIES: usize = 100;
 
-/// Makes `bytes` the newest checkpoint of `folder`; durable when it returns.
+/// The most checkpoints that are kept.
+pub(crate) const MOST: u64 = 1000;
+
+/// The name of the checkpoint that is so many older than the newest.
+fn older(age: u64) -> String {
+    match age {
+        1 => PREVIOUS.to_owned(),
+        _ => format!("previous-{age}.ckpt"),
+    }
+}
+
+/// Makes `content` the newest checkpoint of `folder`, behind which the ones before stay, so
+/// that there are `keep` at most; durable when it returns.
 ///
 /// # Errors
 /// When the file system refuses or a name is taken by a link or folder; the checkpoints that
 /// were there are as they were, or the new one is there as well.
-pub(crate) fn save(fs: &dyn Fs, folder: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let path = |name| folder.join(name);
+pub(crate) fn save(
+    fs: &dyn Fs,
+    folder: &Path,
+    content: &dyn Content,
+    keep: u64,
+) -> Result<(), StoreError> {
+    let path = |name: &str| folder.join(name);
     let has_last = exists(fs, &path(LAST))?;
     exists(fs, &path(PREVIOUS))?;
-    write_atomic(fs, &path(NEXT), bytes)?;
-    if has_last {
+    write_atomic_from(fs, &path(NEXT), content)?;
+    if has_last && keep > 1 {
+        let mut free = 1;
+        while free + 1 < keep && exists(fs, &path(&older(free)))? {
+            free += 1;
+        }
+        for age in (1..free).rev() {
+            rename(fs, &path(&older(age)), &path(&older(age + 1)))?;
+        }
         rename(fs, &path(LAST), &path(PREVIOUS))?;
     }
     rename(fs, &path(NEXT), &path(LAST))?;
     let sync = || fs.sync_dir(folder);
-    again(sync).map_err(|e| failed("make durable the folder", folder, e))
+    again(sync).map_err(|e| failed("make durable the folder", folder, e))?;
+    drop_beyond(fs, folder, keep)
+}
+
+/// Removes what a larger `keep` left behind, the oldest last: a gap ends the search.
+fn drop_beyond(fs: &dyn Fs, folder: &Path, keep: u64) -> Result<(), StoreError> {
+    for age in keep.max(1)..MOST {
+        let path = folder.join(older(age));
+        if !exists(fs, &path)? {
+            break;
+        }
+        again(|| fs.remove(&path)).map_err(|e| failed("remove", &path, e))?;
+    }
+    Ok(())
 }
 
 /// Whether a regular file is there.
@@ -113,9 +154,15 @@ pub(crate) struct Found {
 pub(crate) fn load(fs: &dyn Fs, folder: &Path) -> Result<Found, TrainError> {
     let mut best: Option<Aged> = None;
     let mut rejected = Vec::new();
-    for name in [NEXT, LAST, PREVIOUS] {
-        let path = folder.join(name);
-        match read(fs, &path) {
+    let names = [NEXT, LAST, PREVIOUS].map(str::to_owned);
+    // Those are the newest, whatever a crash did to them; the others only matter without.
+    for (i, name) in names.into_iter().chain((2..MOST).map(older)).enumerate() {
+        if i > 2 && best.is_some() {
+            break;
+        }
+        match read(fs, &folder.join(name)) {
+            // A crash in the middle of a save leaves one name free at most.
+            Ok(None) if i > 4 => break,
             Ok(None) => {}
             Ok(Some(found)) => {
                 if best.as_ref().is_none_or(|newest| found.age > newest.age) {

@@ -68,7 +68,7 @@ fn whenever_the_machine_stops_the_old_or_the_new_checkpoint_is_whole() {
             }
             let fs = disk(&files);
             fs.crash_after(fuel);
-            let reported = save(&fs, folder, &bytes).is_ok();
+            let reported = save(&fs, folder, &bytes.as_slice(), 2).is_ok();
             for model in [CrashModel::Ordered, CrashModel::Reordered, CrashModel::Torn] {
                 for disk in fs.crash_states(model) {
                     states += 1;
@@ -94,20 +94,20 @@ fn a_crash_while_a_crash_is_cleaned_up_loses_nothing() {
     let first = disk(&[(PREVIOUS, 1), (LAST, 2)]);
     let calls = |from: &SimFs| {
         let fs = from.clone();
-        save(&fs, folder, &checkpoint(9)).unwrap();
+        save(&fs, folder, &checkpoint(9).as_slice(), 2).unwrap();
     };
     calls(&first);
     let len = checkpoint(9).len() as u64;
     for fuel in (len..len + 14).chain([3, 5]) {
         let fs = disk(&[(PREVIOUS, 1), (LAST, 2)]);
         fs.crash_after(fuel);
-        let _ = save(&fs, folder, &checkpoint(9));
+        let _ = save(&fs, folder, &checkpoint(9).as_slice(), 2);
         for again in fs.crash_states(CrashModel::Reordered) {
             let before = newest(&again).unwrap();
             for fuel in [0, 2, 4, len, len + 4, len + 6, len + 7, len + 8, len + 9] {
                 let third = again.crash_states(CrashModel::Ordered).remove(0);
                 third.crash_after(fuel);
-                let _ = save(&third, folder, &checkpoint(10));
+                let _ = save(&third, folder, &checkpoint(10).as_slice(), 2);
                 for disk in third.crash_states(CrashModel::Reordered) {
                     let step = newest(&disk).unwrap();
                     assert!(step == before || step == 10, "{before} {step}");
@@ -154,7 +154,7 @@ fn a_disk_that_is_full_or_fails_leaves_a_whole_checkpoint() {
                     Fault::Error(kind)
                 };
                 fs.fail_call(call, fault);
-                let result = save(&fs, folder, &checkpoint(9));
+                let result = save(&fs, folder, &checkpoint(9).as_slice(), 2);
                 let step = newest(&fs.crash_states(CrashModel::Ordered).remove(0)).unwrap();
                 assert!(step == 2 || step == 9, "{kind:?} {call}: {step}");
                 if result.is_ok() {
@@ -191,7 +191,7 @@ fn the_newest_is_damaged_and_the_one_before_is_found() {
         found.rejected
     );
     // The next checkpoint takes the damaged one's place without harm to the good one.
-    save(&fs, Path::new(DIR), &checkpoint(3)).unwrap();
+    save(&fs, Path::new(DIR), &checkpoint(3).as_slice(), 2).unwrap();
     assert_eq!(newest(&fs).unwrap(), 3);
 }
 
@@ -225,4 +225,67 @@ fn all_are_damaged_and_each_reason_is_listed() {
         "{text}"
     );
     assert!(text.contains("/run/previous.ckpt"), "{text}");
+}
+
+/// The checkpoints of a disk, the newest first.
+fn steps_kept(fs: &SimFs) -> Vec<u64> {
+    let names = [LAST, PREVIOUS, "previous-2.ckpt", "previous-3.ckpt"];
+    let step = |name: &&str| {
+        let bytes = fs.read(&Path::new(DIR).join(name), 1 << 20).ok()?;
+        let alone = SimFs::with_files(&[("/run/last.ckpt", &bytes)]);
+        newest(&alone).ok()
+    };
+    names.iter().filter_map(step).collect()
+}
+
+#[test]
+fn so_many_checkpoints_are_kept_and_fewer_when_fewer_are_asked_for() {
+    let fs = SimFs::default();
+    let save = |step, keep| save(&fs, Path::new(DIR), &checkpoint(step).as_slice(), keep).unwrap();
+    (1..=6).for_each(|step| save(step, 4));
+    assert_eq!(steps_kept(&fs), [6, 5, 4, 3]);
+    save(7, 2);
+    assert_eq!(steps_kept(&fs), [7, 6]);
+    save(8, 1);
+    assert_eq!(steps_kept(&fs), [8]);
+    assert_eq!(fs.paths(), [Path::new("/run/last.ckpt")]);
+}
+
+#[test]
+fn killed_while_old_checkpoints_make_room_the_newest_stay() {
+    for keep in [1, 2, 4] {
+        for call in 0.. {
+            let fs = disk(&[
+                (LAST, 4),
+                (PREVIOUS, 3),
+                ("previous-2.ckpt", 2),
+                ("previous-3.ckpt", 1),
+            ]);
+            fs.crash_at_call(call);
+            let done = save(&fs, Path::new(DIR), &checkpoint(9).as_slice(), keep).is_ok();
+            for model in [CrashModel::Ordered, CrashModel::Reordered] {
+                for disk in fs.crash_states(model) {
+                    let step = newest(&disk).unwrap();
+                    assert!(
+                        step == 9 || step == 4 && !done,
+                        "keep {keep}, {call}: {step}"
+                    );
+                }
+            }
+            if done && !fs.has_crashed() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn when_the_three_newest_are_damaged_an_older_one_is_found() {
+    let good = checkpoint(1);
+    let fs = SimFs::with_files(&[
+        ("/run/last.ckpt", b"x"),
+        ("/run/previous.ckpt", b"y"),
+        ("/run/previous-3.ckpt", &good),
+    ]);
+    assert_eq!(newest(&fs).unwrap(), 1);
 }

@@ -122,9 +122,13 @@ pub struct TrainConfig {
     pub val_every: u64,
     /// Steps between lines of the log.
     pub log_every: u64,
+    /// Steps between close looks at rectifiers and gradients of stages; 0 for none.
+    pub doctor_every: u64,
     /// Steps between checkpoints beside those after each epoch; none where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub save_every: Option<u64>,
+    /// Checkpoints that are kept, the newest included. Changes no result.
+    pub keep: u64,
     /// Passes that rewrite graphs: `all`, `none` or names.
     pub passes: String,
     /// What happens to training images that cannot be read.
@@ -163,11 +167,12 @@ impl TrainConfig {
         Self { epochs, ..self }
     }
 
-    /// The settings without those that change no result: `threads` and `workers`.
+    /// The settings without those that change no result: `threads`, `workers` and `keep`.
     pub fn essential(&self) -> Self {
         Self {
             threads: None,
             workers: None,
+            keep: Self::default().keep,
             ..self.clone()
         }
     }

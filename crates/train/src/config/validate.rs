@@ -43,6 +43,7 @@ impl TrainConfig {
         }
         check_count("batch-size", self.batch_size as u64, 1..=MAX_BATCH)?;
         check_count("accumulate", self.accumulate, 1..=MAX_BATCH)?;
+        check_count("keep", self.keep, 1..=crate::checkpoint::files::MOST)?;
         check_count("log-every", self.log_every, 1..=u64::MAX)?;
         if let Some(steps) = self.save_every {
             check_count("save-every", steps, 1..=u64::MAX)?;

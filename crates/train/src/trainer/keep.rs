@@ -4,6 +4,7 @@ use super::Trainer;
 use super::setup::class_names;
 use super::step::Bad;
 use crate::checkpoint::{Best, files};
+use crate::tensorboard::EventFile;
 use crate::{Diverged, Event, Observer, TrainError, ValMetrics, weights};
 use inception_nn::WeightsMeta;
 use inception_store::{ArchiveBuilder, StoreError};
@@ -65,7 +66,13 @@ impl Trainer {
         let mut builder = ArchiveBuilder::new();
         self.identity.write(&mut builder)?;
         self.state.write(&mut builder)?;
-        Ok(files::save(&*self.fs, &self.folder, &builder.seal()?)?)
+        let content = builder.sealed()?;
+        Ok(files::save(
+            &*self.fs,
+            &self.folder,
+            &content,
+            self.config.keep,
+        )?)
     }
 
     fn non_finite(&self) -> Option<Bad> {
@@ -97,6 +104,7 @@ impl Trainer {
         self.state.counters.validated = metrics.step;
         let line = crate::log::val_line(metrics);
         self.write_line(line, observer);
+        self.draw(metrics.step, &crate::log::val_scalars(metrics), observer);
         observer.event(&Event::Validation { metrics, best });
         Ok(())
     }
@@ -139,6 +147,30 @@ impl Trainer {
         }
     }
 
+    /// Begins an event file; a run goes on without.
+    pub(super) fn open_events(&mut self, observer: &mut dyn Observer) {
+        match EventFile::create(&self.folder, self.steps()) {
+            Ok(events) => self.events = Some(events),
+            Err(text) => observer.event(&Event::Warning(&text)),
+        }
+    }
+
+    /// Appends scalars to the event file, which is given up where it cannot be written.
+    pub(super) fn draw(
+        &mut self,
+        step: u64,
+        scalars: &[(String, f64)],
+        observer: &mut dyn Observer,
+    ) {
+        let Some(events) = &mut self.events else {
+            return;
+        };
+        if let Err(text) = events.scalars(step, scalars) {
+            self.events = None;
+            observer.event(&Event::Warning(&text));
+        }
+    }
+
     /// Goes back to the newest whole checkpoint, with half the learning rate from there on.
     pub(super) fn roll_back(
         &mut self,
@@ -154,6 +186,7 @@ impl Trainer {
         self.log = crate::log::Log::open(&self.folder, self.state.counters.lines)?;
         self.state.counters.lines = self.log.lines();
         self.loader = None;
+        self.open_events(observer);
         observer.event(&Event::RolledBack {
             from,
             to: self.steps(),

@@ -1,6 +1,8 @@
 //! The training loop.
 
 mod keep;
+#[cfg(test)]
+mod kill_points;
 mod plans;
 mod run;
 mod setup;
@@ -14,6 +16,7 @@ pub use setup::{OnDifference, ResumeOptions, batches_held};
 
 use crate::checkpoint::{Identity, State};
 use crate::log::Log;
+use crate::tensorboard::EventFile;
 use crate::{BadImages, Datasets, Schedule, Span, TrainConfig};
 use inception_data::Loader;
 use inception_store::{Fs, RunLock};
@@ -24,8 +27,8 @@ use step::Scratch;
 
 /// A training run in a folder of its own.
 ///
-/// - **The folder** holds `config.toml`, `metrics.jsonl`, `last.ckpt` (with `previous.ckpt`
-///   behind it) and `best.safetensors`. It is locked while a trainer lives.
+/// - **The folder** holds `config.toml`, `metrics.jsonl`, an event file for TensorBoard from
+///   each start, `last.ckpt` (with `previous.ckpt` behind it) and `best.safetensors`. It is locked while a trainer lives.
 /// - **Bits.** The state after each step is a function of settings and data alone: neither
 ///   the number of threads, nor of workers, nor where the run was interrupted and resumed
 ///   changes a bit of weights, optimiser, averages or log (except for speeds).
@@ -51,6 +54,10 @@ pub struct Trainer {
     told: usize,
     log: Log,
     fs: Box<dyn Fs>,
+    /// The same figures for TensorBoard; `None` where they cannot be written.
+    events: Option<EventFile>,
+    /// Which concerns of the doctor were told.
+    concerned: [bool; 2],
     /// Checkpoints in a row that could not be written.
     unsaved: u32,
     /// What is to be told when the run starts.
@@ -76,6 +83,11 @@ impl Trainer {
     /// The settings.
     pub fn config(&self) -> &TrainConfig {
         &self.config
+    }
+
+    /// What the best weights are chosen by.
+    pub fn validation_set(&self) -> Option<&std::sync::Arc<dyn inception_data::Dataset>> {
+        self.datasets.val.as_ref()
     }
 
     /// The network.

@@ -1,5 +1,6 @@
 //! Plans, one for each size of batch, and the memory that they share.
 
+use crate::doctor::Silence;
 use crate::{TrainConfig, TrainError};
 use inception_autograd::{Executor, Params, RunKey};
 use inception_data::Batch;
@@ -167,6 +168,20 @@ impl TrainPlan {
         self.load(batch);
         self.executor.prepare(params);
         self.executor.run(params, key);
+    }
+
+    /// As [`TrainPlan::run`], to the same bits, and counts channels that stay silent.
+    pub(super) fn run_watched(
+        &mut self,
+        batch: &Batch,
+        params: &impl Params<f32>,
+        key: RunKey,
+        silence: &mut Silence,
+    ) {
+        self.load(batch);
+        self.executor.prepare(params);
+        self.executor
+            .run_watched(params, key, |r| silence.hear(r.path, r.output));
     }
 
     /// Runs the step again, up to the first layer that computes something not finite.

@@ -3,6 +3,7 @@
 use super::setup::batches_ahead;
 use super::step::{Bad, StepEnd};
 use super::{Trainer, bad_images};
+use crate::log;
 use crate::{Best, Event, Observer, Order, Started, StepMetrics, TrainError};
 use inception_data::{Batch, Loader, LoaderConfig};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,6 +36,7 @@ impl Trainer {
         stop: &AtomicBool,
     ) -> Result<Outcome, TrainError> {
         self.tell_started(observer)?;
+        self.open_events(observer);
         loop {
             for note in std::mem::take(&mut self.notes) {
                 observer.event(&Event::Warning(&note));
@@ -128,8 +130,9 @@ impl Trainer {
                 observer.event(&Event::Skipped {
                     step,
                     reason: &bad.what,
+                    layer: bad.layer.as_deref(),
                 });
-                let line = crate::log::skip_line(step, bad.epoch, &bad.what);
+                let line = log::skip_line(step, bad.epoch, &bad.what, bad.layer.as_deref());
                 self.write_line(line, observer);
             }
             StepEnd::Poisoned(bad) => {
@@ -146,10 +149,17 @@ impl Trainer {
     }
 
     fn made(&mut self, metrics: &StepMetrics, observer: &mut dyn Observer) {
-        if metrics.step.is_multiple_of(self.config.log_every) {
-            self.write_line(crate::log::step_line(metrics), observer);
+        if metrics.step.is_multiple_of(self.config.log_every) || metrics.stability.is_some() {
+            self.write_line(log::step_line(metrics), observer);
+            self.draw(metrics.step, &log::step_scalars(metrics), observer);
         }
         observer.event(&Event::Step(metrics));
+        let concerns = metrics.stability.as_ref().map(|found| found.concerns());
+        for (text, told) in concerns.into_iter().flatten().zip(&mut self.concerned) {
+            if let Some(text) = text.filter(|_| !std::mem::replace(told, true)) {
+                observer.event(&Event::Warning(&format!("step {}: {text}", metrics.step)));
+            }
+        }
     }
 
     /// Goes back to the last checkpoint, where that is still allowed.

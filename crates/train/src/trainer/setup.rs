@@ -55,6 +55,8 @@ pub struct ResumeOptions {
     pub threads: Option<usize>,
     /// Threads that decode images.
     pub workers: Option<usize>,
+    /// How many checkpoints are kept.
+    pub keep: Option<u64>,
 }
 
 impl Trainer {
@@ -76,7 +78,11 @@ impl Trainer {
         datasets: Datasets,
         fs: Box<dyn Fs>,
     ) -> Result<Self, TrainError> {
-        let mut parts = Parts::new(config, &datasets)?;
+        let first = match (&config.init, config.init_mode) {
+            (Some(_), InitMode::Strict) => First::Zero,
+            _ => First::Drawn,
+        };
+        let mut parts = Parts::new(config, &datasets, first)?;
         if let Some(path) = parts.config.init.clone() {
             parts.take_weights(&path)?;
         }
@@ -116,23 +122,33 @@ impl Trainer {
         options: &ResumeOptions,
         open: impl FnOnce(&TrainConfig) -> Result<Datasets, TrainError>,
     ) -> Result<Self, TrainError> {
+        Self::take_up(folder, options, open, Box::new(RealFs))
+    }
+
+    pub(super) fn take_up(
+        folder: &Path,
+        options: &ResumeOptions,
+        open: impl FnOnce(&TrainConfig) -> Result<Datasets, TrainError>,
+        fs: Box<dyn Fs>,
+    ) -> Result<Self, TrainError> {
         let lock = RunLock::acquire(folder)?;
-        clean_temps(&RealFs, folder)?;
-        let found = files::load(&RealFs, folder)?;
+        clean_temps(&*fs, folder)?;
+        let found = files::load(&*fs, folder)?;
         let saved = Identity::read(&found.archive)?;
         let config = options.config.as_ref().unwrap_or(&saved.config);
         let config = TrainConfig {
             threads: options.threads.or(config.threads),
             workers: options.workers.or(config.workers),
+            keep: options.keep.unwrap_or(config.keep),
             ..config.clone()
         };
         let datasets = open(&config)?;
-        let parts = Parts::new(config, &datasets)?;
+        let parts = Parts::new(config, &datasets, First::Zero)?;
         if options.on_difference == OnDifference::Refuse {
             saved.check(&parts.identity, &found.archive)?;
         }
         let log = Log::open(folder, files::number(&found.archive, "checkpoint.lines")?)?;
-        let mut trainer = parts.assemble(folder, datasets, lock, log, Box::new(RealFs))?;
+        let mut trainer = parts.assemble(folder, datasets, lock, log, fs)?;
         trainer.state.read(&found.archive)?;
         trainer.state.counters.lines = trainer.log.lines();
         trainer.check_position()?;
@@ -171,6 +187,15 @@ fn batches_per_epoch(config: &TrainConfig, train: &dyn Dataset) -> u64 {
     train.len().div_ceil(config.batch_size) as u64
 }
 
+/// The weights that a trainer begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum First {
+    /// Random ones.
+    Drawn,
+    /// None: a file sets every one of them.
+    Zero,
+}
+
 /// What a trainer is made of before it has a folder.
 struct Parts {
     config: TrainConfig,
@@ -183,7 +208,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(config: TrainConfig, datasets: &Datasets) -> Result<Self, TrainError> {
+    fn new(config: TrainConfig, datasets: &Datasets, first: First) -> Result<Self, TrainError> {
         config.validate()?;
         let config = config.resolved();
         let classes = datasets.train.classes().len();
@@ -212,7 +237,12 @@ impl Parts {
             }
         }
         Ok(Self {
-            params: Parameters::drawn_by(plans.model(), config.initializer(), config.seed),
+            params: match first {
+                First::Drawn => {
+                    Parameters::drawn_by(plans.model(), config.initializer(), config.seed)
+                }
+                First::Zero => Parameters::zeros(plans.model()),
+            },
             notes: Vec::new(),
             config,
             identity,
@@ -292,6 +322,8 @@ impl Parts {
             told: 0,
             log,
             fs,
+            events: None,
+            concerned: [false; 2],
             unsaved: 0,
             notes,
             _lock: lock,

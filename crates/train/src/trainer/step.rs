@@ -2,6 +2,7 @@
 
 use super::Trainer;
 use super::plans::TrainPlan;
+use crate::doctor::{self, Silence};
 use crate::optim::CHUNK;
 use crate::{
     Finiteness, Hits, Mean, StepMetrics, TrainError, Update, clip_scale, ema_decay, ema_update,
@@ -39,6 +40,8 @@ pub(super) struct Scratch {
     /// Running statistics as they were before the step.
     statistics: Vec<(ParamId, Vec<f32>)>,
     norm: crate::GlobalNorm,
+    /// Squares of the norm of each parameter's gradient in the last step.
+    squares: Vec<f64>,
 }
 
 /// Means over the batches of a step.
@@ -58,13 +61,17 @@ impl Trainer {
         let start = Instant::now();
         let lr = self.rate();
         let mut tally = Tally::default();
+        let mut silence = self.examination_is_due().then(Silence::default);
         self.remember_statistics();
         let last = loop {
             let batch = self.next_batch()?;
             tally.epoch = batch.epoch;
             let key = self.run_key();
             let plan = self.plans.train(batch.len())?;
-            plan.run(&batch, &self.state.params, key);
+            match silence.as_mut().filter(|_| tally.batches == 0) {
+                None => plan.run(&batch, &self.state.params, key),
+                Some(silence) => plan.run_watched(&batch, &self.state.params, key, silence),
+            }
             self.state.counters.batches += 1;
             if let Some(what) = plan.bad_loss() {
                 return Ok(StepEnd::Bad(self.give_up(&batch, key, what)));
@@ -107,12 +114,25 @@ impl Trainer {
         self.state.counters.step += 1;
         self.state.counters.bad_in_a_row = 0;
         let seconds = start.elapsed().as_secs_f64();
-        Ok(StepEnd::Made(tally.metrics(
-            self.state.counters.step,
-            lr,
-            norm,
-            seconds,
-        )))
+        let metrics = tally.metrics(self.state.counters.step, lr, norm, seconds);
+        Ok(StepEnd::Made(StepMetrics {
+            stability: silence.map(|silence| silence.finish(self.stage_norms(mean))),
+            ..metrics
+        }))
+    }
+
+    /// Whether the next step is one of those that are looked at closely.
+    fn examination_is_due(&self) -> bool {
+        let (steps, every) = (self.state.counters.step, self.config.doctor_every);
+        every > 0 && (steps == 0 || (steps + 1).is_multiple_of(every))
+    }
+
+    /// Norms of the last step's gradients, of which `mean` is the factor, by stage.
+    fn stage_norms(&self, mean: f64) -> Vec<(String, f64)> {
+        let names = self.state.optimizer.trained().iter();
+        let squares = self.scratch.squares.iter();
+        let params = names.zip(squares);
+        doctor::stage_norms(params.map(|(p, squares)| (p.name.as_str(), squares * mean * mean)))
     }
 
     /// The learning rate of the next step: the schedule's, halved by each rollback.
@@ -133,13 +153,19 @@ impl Trainer {
 
     /// Norm of the gradients, summed over the batches of a step.
     fn gradient_norm(&mut self, images: usize) -> Result<f64, TrainError> {
-        let Scratch { sums, norm, .. } = &mut self.scratch;
+        let Scratch {
+            sums,
+            norm,
+            squares,
+            ..
+        } = &mut self.scratch;
         let plan = self.plans.train(images)?;
+        squares.clear();
         for (i, grad) in plan.program.grads.iter().enumerate() {
-            match sums.get(i) {
+            squares.push(match sums.get(i) {
                 Some(sum) => norm.add(&self.pool, sum),
                 None => norm.add(&self.pool, plan.executor.output(grad.grad).dense()),
-            }
+            });
         }
         Ok(norm.finish())
     }
@@ -234,6 +260,7 @@ impl Scratch {
                 .map(|u| (u.param, params.get(u.param).to_vec()))
                 .collect(),
             norm: crate::GlobalNorm::default(),
+            squares: Vec::new(),
         }
     }
 
@@ -288,6 +315,7 @@ impl Tally {
             grad_norm,
             images: self.hits.total,
             images_per_s: self.hits.total as f64 / seconds,
+            stability: None,
         }
     }
 }

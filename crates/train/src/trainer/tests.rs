@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-fn datasets() -> Datasets {
+pub(super) fn datasets() -> Datasets {
     let config = ShapesConfig {
         side: 16,
         classes: 2,
@@ -25,7 +25,7 @@ fn datasets() -> Datasets {
     }
 }
 
-fn config() -> TrainConfig {
+pub(super) fn config() -> TrainConfig {
     TrainConfig {
         epochs: Some(4),
         batch_size: 4,

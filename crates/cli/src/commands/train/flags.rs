@@ -204,9 +204,16 @@ pub(crate) struct TrainArgs {
     /// Steps between lines of metrics.jsonl
     #[arg(long, value_name = "N", help_heading = "Run")]
     log_every: Option<u64>,
+    /// Steps between close looks at rectifiers and gradients of stages; 0 for none
+    /// [default: 100]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    doctor_every: Option<u64>,
     /// Steps between checkpoints, beside those after each epoch
     #[arg(long, value_name = "N", help_heading = "Run")]
     save_every: Option<u64>,
+    /// Checkpoints that are kept, the newest included [default: 2]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub(super) keep: Option<u64>,
 
     #[command(flatten)]
     pub(crate) common: Common,
@@ -248,7 +255,9 @@ impl TrainArgs {
         }
         set(&mut config.val_every, &self.val_every);
         set(&mut config.log_every, &self.log_every);
+        set(&mut config.doctor_every, &self.doctor_every);
         set_some(&mut config.save_every, &self.save_every);
+        set(&mut config.keep, &self.keep);
         set_some(&mut config.threads, &self.common.threads);
     }
 

@@ -110,9 +110,20 @@ impl Progress {
         self.bar.set_position(metrics.step);
         if !is_watched() && self.told.elapsed() >= LINE_EVERY {
             self.told = Instant::now();
-            self.say(&format!("step {}/{}  {text}", metrics.step, self.steps));
+            let left = self.left(metrics);
+            self.say(&format!(
+                "step {}/{}  {text}  {left} left",
+                metrics.step, self.steps
+            ));
         }
         self.bar.set_message(text);
+    }
+
+    /// How long the steps that are left will take at the speed of the last ones.
+    fn left(&self, metrics: &StepMetrics) -> String {
+        let steps = self.steps.saturating_sub(metrics.step) as f64;
+        let speed = self.recent.map_or(metrics.images_per_s, |r| r.speed);
+        numbers::duration(steps * metrics.images as f64 / speed)
     }
 
     fn validation(&mut self, metrics: &ValMetrics, best: bool) {
@@ -135,8 +146,13 @@ impl Observer for Progress {
             Event::Started(started) => self.started(started),
             Event::Step(metrics) => self.step(metrics),
             Event::Validation { metrics, best } => self.validation(metrics, *best),
-            Event::Skipped { step, reason } => {
-                self.warn(&format!("step {step} was left out: {reason}"));
+            Event::Skipped {
+                step,
+                reason,
+                layer,
+            } => {
+                let first = layer.map_or_else(String::new, |l| format!(", first in {l}"));
+                self.warn(&format!("step {step} was left out: {reason}{first}"));
             }
             Event::RolledBack { from, to, reason } => self.warn(&format!(
                 "step {from}: {reason}; back to step {to} with half the learning rate"

@@ -7,6 +7,7 @@ use anyhow::Result;
 use inception_data::escape_path;
 use inception_train::{Best, Trainer};
 use serde::Serialize;
+use std::path::Path;
 
 #[derive(Serialize)]
 struct Report {
@@ -19,6 +20,9 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     best: Option<BestReport>,
     weights: String,
+    /// Absent where it could not be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -36,6 +40,7 @@ pub(super) fn finished(
     trainer: &Trainer,
     best: Option<Best>,
     seconds: f64,
+    page: Option<&Path>,
 ) -> Result<()> {
     let config = trainer.config();
     let weights = trainer.folder().join("best.safetensors");
@@ -53,6 +58,7 @@ pub(super) fn finished(
             loss: b.loss,
         }),
         weights: escape_path(&weights),
+        report: page.map(escape_path),
     };
     if args.common.json {
         return output::json(&report);
@@ -73,6 +79,9 @@ fn show(report: &Report, data_dir: Option<&std::path::Path>) -> String {
     }
     rows.push(("time", numbers::duration(report.seconds)));
     rows.push(("weights", report.weights.clone()));
+    if let Some(page) = &report.report {
+        rows.push(("report", page.clone()));
+    }
     let data_dir = data_dir.map_or_else(String::new, |dir| {
         format!(" --data-dir {}", escape_path(dir))
     });
