@@ -49,6 +49,7 @@ fn training(c: &mut Criterion) {
             let config = TrainingConfig {
                 input,
                 style,
+                third_kernel: 5,
                 config,
             };
             let training = Training::new(&config, &pool).expect("memory for a module");

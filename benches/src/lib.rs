@@ -8,8 +8,12 @@ pub mod block;
 pub mod claims;
 pub mod cost;
 pub mod forms;
+pub mod machine;
 pub mod markdown;
+pub mod peers;
+pub mod record;
 pub mod report;
+pub mod statistics;
 pub mod timing;
 pub mod training;
 

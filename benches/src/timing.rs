@@ -2,6 +2,7 @@
 
 use crate::block::{Block, Runner};
 use crate::forms;
+use crate::machine::processor;
 use anyhow::{Context, Result, ensure};
 use inception_nn::models::TABLE1;
 use inception_tensor::{Pool, Shape};
@@ -139,13 +140,6 @@ impl Timed {
             min_ms: self.ms[0],
         }
     }
-}
-
-fn processor() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("model name"));
-    let name = line.and_then(|line| line.split(':').nth(1));
-    name.map_or(std::env::consts::ARCH, str::trim).to_owned()
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub struct TrainingConfig {
     pub input: Shape,
     /// Bias or batch normalisation.
     pub style: ConvStyle,
+    /// Side of the third branch's filters.
+    pub third_kernel: usize,
     /// The module's channels.
     pub config: InceptionConfig,
 }
@@ -49,7 +51,7 @@ impl Training {
             &mut b.at("module"),
             config.style,
             input.c,
-            &channels.branches(5),
+            &channels.branches(config.third_kernel),
         );
         let average = AdaptiveAvgPool2d::global(&b.at("average"));
         let linear = Linear::new(&mut b.at("fc"), channels.c_out(), CLASSES);
@@ -92,6 +94,11 @@ impl Training {
         for (label, class) in self.executor.labels_mut(self.labels).iter_mut().zip(0..) {
             *label = class % CLASSES as u32;
         }
+    }
+
+    /// Bytes of the planned arena.
+    pub fn arena_bytes(&self) -> u64 {
+        self.executor.plan().arena_bytes() as u64
     }
 
     /// Runs forward and backward once.

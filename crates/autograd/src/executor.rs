@@ -4,8 +4,9 @@ use crate::error::ExecError;
 use crate::graph::{DType, ParamId, Var};
 use crate::io::{Io, Operand, OperandMut, RunKey};
 use crate::plan::{Location, Plan, Slot, Step};
-use inception_tensor::{Arena, Element, Pool, Region, Slots, View, ViewMut};
+use inception_tensor::{Arena, Element, Kernel, Pool, Region, Slots, View, ViewMut};
 use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ pub trait Params<T>: Sync {
 }
 
 /// How long one step took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct StepTime<'a> {
     /// The operator.
     pub op: &'static str,
@@ -24,6 +25,10 @@ pub struct StepTime<'a> {
     pub path: &'a str,
     /// Multiply-adds.
     pub macs: u64,
+    /// Bytes of what was read and written, each operand once, without workspace.
+    pub bytes: u64,
+    /// The way that the operator took, where it has several.
+    pub algorithm: Option<Cow<'static, str>>,
     /// Wall time.
     pub time: Duration,
 }
@@ -161,11 +166,17 @@ impl<T: Element> Executor<T> {
             for step in &plan.steps {
                 let start = Instant::now();
                 self.step(step, params, key);
+                let time = start.elapsed();
                 observe(StepTime {
                     op: step.op.operator().name(),
                     path: &step.path,
                     macs: step.macs,
-                    time: start.elapsed(),
+                    bytes: step.bytes(plan.element_bytes),
+                    algorithm: step.algorithm(match T::VECTOR_KERNELS {
+                        true => self.pool.kernel(),
+                        false => Kernel::Portable,
+                    }),
+                    time,
                 });
             }
         });

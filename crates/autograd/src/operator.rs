@@ -6,8 +6,9 @@ use crate::graph::{DType, Node, Var};
 use crate::io::Io;
 use crate::operators::*;
 use inception_ops::{Activation, OpError};
-use inception_tensor::{Element, Shape};
+use inception_tensor::{Element, Kernel, Shape};
 use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 /// Shape and type of one output.
@@ -77,6 +78,17 @@ pub trait Operator: Debug + Send + Sync {
     /// in every run, whatever it reads.
     fn random(&self) -> bool {
         false
+    }
+
+    /// The way that a run takes where there are several, in a few words for people:
+    /// `winograd avx512`. `None` where there is only one.
+    fn algorithm(
+        &self,
+        _kernel: Kernel,
+        _inputs: &[Shape],
+        _outputs: &[Shape],
+    ) -> Option<Cow<'static, str>> {
+        None
     }
 
     /// How memory may be shared.

@@ -41,8 +41,27 @@ fn a_benchmark_has_the_promised_fields() {
     assert!((sum - 1.0).abs() < 1e-9);
     assert_eq!(
         fields(&profile["layers"][0]),
-        ["gflops", "ms", "op", "path", "share"]
+        [
+            "algorithm",
+            "bytes",
+            "direction",
+            "gbytes_per_s",
+            "gflops",
+            "ms",
+            "op",
+            "path",
+            "peak_share",
+            "share"
+        ]
     );
+    let train = &place.json(&format!("{bench} --profile --mode train"))["profile"];
+    let directions = train["directions"].as_array().unwrap().iter();
+    let directions: Vec<_> = directions.map(|d| d["direction"].clone()).collect();
+    assert_eq!(directions, ["forward", "backward", "update"]);
+    let gradient = train["layers"].as_array().unwrap().iter();
+    let mut gradient = gradient.filter(|l| l["op"] == "conv2d_backward_weight");
+    let found = gradient.next().unwrap();
+    assert!(found["bytes"].as_u64() > Some(0) && found["peak_share"].as_f64() > Some(0.0));
     place.weights();
     place.json("bench --weights w.safetensors --reps 1");
     let said = place.run(&format!("{bench} --profile"));

@@ -1,13 +1,14 @@
 //! Convolution.
 
-use super::one;
 use super::relu::masked;
+use super::{algorithm, one};
 use crate::operator::{Operator, Output, Outputs};
 use crate::{Graph, GraphError, Io, Node, Var, differentiate::Tape, io::into_vector};
 use inception_ops::conv2d::{self, Algorithm, Method};
 use inception_ops::{Activation, OpError, Window};
-use inception_tensor::{Element, Shape, View, ViewMut};
+use inception_tensor::{Element, Kernel, Shape, View, ViewMut};
 use smallvec::{SmallVec, smallvec};
+use std::borrow::Cow;
 
 /// Convolutions of one input by one or more banks of filters, with bias and activation.
 ///
@@ -171,6 +172,15 @@ impl Operator for Conv2d {
         true
     }
 
+    fn algorithm(
+        &self,
+        kernel: Kernel,
+        _inputs: &[Shape],
+        _outputs: &[Shape],
+    ) -> Option<Cow<'static, str>> {
+        Some(algorithm(self.method().effective(), kernel))
+    }
+
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
         let filters: SmallVec<[conv2d::Filter<'_, T>; 4]> = (0..self.banks)
             .map(|i| conv2d::Filter {
@@ -262,6 +272,15 @@ impl Operator for Conv2dBackwardInput {
         conv2d::backward_input_workspace(&self.method, self.input, weights)
     }
 
+    fn algorithm(
+        &self,
+        kernel: Kernel,
+        _inputs: &[Shape],
+        _outputs: &[Shape],
+    ) -> Option<Cow<'static, str>> {
+        Some(algorithm(self.method.effective(), kernel))
+    }
+
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
         let operands = |from: usize| -> SmallVec<[View<'_, T>; 4]> {
             (from..from + self.banks).map(|i| io.read(i)).collect()
@@ -303,6 +322,15 @@ impl Operator for Conv2dBackwardWeight {
 
     fn optional(&self, output: usize) -> bool {
         output == 1
+    }
+
+    fn algorithm(
+        &self,
+        kernel: Kernel,
+        _inputs: &[Shape],
+        _outputs: &[Shape],
+    ) -> Option<Cow<'static, str>> {
+        Some(algorithm(self.method.effective(), kernel))
     }
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {

@@ -1,12 +1,14 @@
 //! Fully connected layers.
 
-use super::one;
 use super::relu::masked;
+use super::{algorithm, one};
 use crate::operator::{Operator, Output, Outputs};
 use crate::{Graph, GraphError, Io, Node, Var, differentiate::Tape, io::into_vector};
+use inception_ops::conv2d::Algorithm;
 use inception_ops::{Activation, OpError, linear};
-use inception_tensor::{Element, Shape};
+use inception_tensor::{Element, Kernel, Shape};
 use smallvec::{SmallVec, smallvec};
+use std::borrow::Cow;
 
 /// `y = activation(x·w + b)`. Operands: `x` `[n, 1, 1, in]`, weight `[1, 1, in, out]` and,
 /// where `bias` says so, the bias.
@@ -57,6 +59,15 @@ impl Operator for Linear {
         Ok(result)
     }
 
+    fn algorithm(
+        &self,
+        kernel: Kernel,
+        _inputs: &[Shape],
+        _outputs: &[Shape],
+    ) -> Option<Cow<'static, str>> {
+        Some(algorithm(Algorithm::Direct, kernel))
+    }
+
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
         let (x, weight) = (io.read(0), io.read(1));
         let bias = self.bias.then(|| io.vector(2));
@@ -80,6 +91,15 @@ impl Operator for LinearBackwardInput {
 
     fn macs(&self, inputs: &[Shape], _outputs: &[Shape]) -> u64 {
         inputs[0].rows() as u64 * inputs[1].len() as u64
+    }
+
+    fn algorithm(
+        &self,
+        kernel: Kernel,
+        _inputs: &[Shape],
+        _outputs: &[Shape],
+    ) -> Option<Cow<'static, str>> {
+        Some(algorithm(Algorithm::Direct, kernel))
     }
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
@@ -111,6 +131,15 @@ impl Operator for LinearBackwardWeight {
 
     fn optional(&self, output: usize) -> bool {
         output == 1
+    }
+
+    fn algorithm(
+        &self,
+        kernel: Kernel,
+        _inputs: &[Shape],
+        _outputs: &[Shape],
+    ) -> Option<Cow<'static, str>> {
+        Some(algorithm(Algorithm::Direct, kernel))
     }
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {

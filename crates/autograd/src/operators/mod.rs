@@ -33,10 +33,17 @@ pub use softmax::{CrossEntropy, CrossEntropyBackward, Softmax};
 pub use sum::{Fill, Sum};
 
 use crate::operator::{Output, Outputs};
-use inception_tensor::Shape;
+use inception_ops::conv2d::Algorithm;
+use inception_tensor::{Kernel, Shape};
 use smallvec::smallvec;
+use std::borrow::Cow;
 
 /// The outputs of an operator that has one.
 fn one(shape: Shape) -> Outputs {
     smallvec![Output::real(shape)]
+}
+
+/// How a product's sums are taken, and by which kernel: `winograd avx512`.
+fn algorithm(algorithm: Algorithm, kernel: Kernel) -> Cow<'static, str> {
+    Cow::Owned(format!("{} {}", algorithm.name(), kernel.name()))
 }

@@ -7,9 +7,10 @@ mod placement;
 use crate::graph::{DType, Graph, NodeId, ParamId, Source, Var};
 use crate::operator::Op;
 use crate::passes::Passes;
-use inception_tensor::{Region, Shape};
+use inception_tensor::{Kernel, Region, Shape};
 use placement::Place;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use liveness::Live;
@@ -66,6 +67,29 @@ pub(crate) struct Step {
     pub(crate) inputs: SmallVec<[Slot; 8]>,
     pub(crate) outputs: SmallVec<[Slot; 3]>,
     pub(crate) workspace: Region,
+}
+
+impl Step {
+    /// Bytes of the operands, each counted once, where numbers have `element_bytes`.
+    pub(crate) fn bytes(&self, element_bytes: usize) -> u64 {
+        let moved = |slot: &&Slot| !matches!(slot.location, Location::InPlace | Location::Unused);
+        let bytes = |slot: &Slot| match slot.dtype {
+            DType::Real => slot.shape.len() * element_bytes,
+            DType::U8 => slot.shape.len(),
+            DType::U32 => slot.shape.len() * size_of::<u32>(),
+        };
+        let operands = self.inputs.iter().chain(&self.outputs);
+        operands.filter(moved).map(|slot| bytes(slot) as u64).sum()
+    }
+
+    /// The way that a run takes with `kernel`.
+    pub(crate) fn algorithm(&self, kernel: Kernel) -> Option<Cow<'static, str>> {
+        let shapes = |slots: &[Slot]| -> SmallVec<[Shape; 8]> {
+            slots.iter().map(|slot| slot.shape).collect()
+        };
+        let (inputs, outputs) = (shapes(&self.inputs), shapes(&self.outputs));
+        self.op.operator().algorithm(kernel, &inputs, &outputs)
+    }
 }
 
 /// A graph made ready to run: steps in order, and one arena for all values.

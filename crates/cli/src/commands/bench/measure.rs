@@ -4,10 +4,13 @@ use super::profile::{Profile, Recorder};
 use anyhow::Result;
 use inception_autograd::{Executor, Passes, RunKey};
 use inception_nn::{EvalProgram, Model, Parameters, TrainConfig, TrainProgram};
-use inception_tensor::{Element, Pool, Stream};
+use inception_tensor::{Calibration, Element, Pool, Stream};
 use inception_train::{Optimizer, OptimizerConfig, OptimizerKind, Trained, Update};
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Products of which the fastest is the machine's peak.
+const PEAK_RUNS: usize = 20;
 
 /// What is run, and how often.
 pub(super) struct Work<'a, T> {
@@ -134,21 +137,38 @@ impl<T: Element> Work<'_, T> {
                 times.push(start.elapsed().as_secs_f64());
             }
         }
-        let mut recorder = Recorder::default();
-        for rep in 0..if self.profile { self.reps } else { 0 } {
-            let key = RunKey {
-                seed: self.seed,
-                step: rep as u64,
-            };
-            before(&mut executor);
-            executor.run_timed(&self.parameters, key, |step| recorder.add(step));
-            after(&mut executor, &mut self.parameters);
-        }
+        let profile = match self.profile {
+            true => Some(self.profile(&mut executor, before, after)),
+            false => None,
+        };
         Ok(Measured {
             times,
             macs,
             arena_bytes,
-            profile: self.profile.then(|| recorder.finish(self.reps)),
+            profile,
         })
+    }
+
+    /// Runs the plan step by step with a clock.
+    fn profile(
+        &mut self,
+        executor: &mut Executor<T>,
+        before: impl Fn(&mut Executor<T>),
+        mut after: impl FnMut(&mut Executor<T>, &mut Parameters<T>),
+    ) -> Profile {
+        let peak = Calibration::<T>::new(&self.pool).peak_gflops(PEAK_RUNS);
+        let mut recorder = Recorder::default();
+        for rep in 0..self.reps {
+            let key = RunKey {
+                seed: self.seed,
+                step: rep as u64,
+            };
+            before(executor);
+            executor.run_timed(&self.parameters, key, |step| recorder.add(step));
+            let start = Instant::now();
+            after(executor, &mut self.parameters);
+            recorder.add_update(start.elapsed());
+        }
+        recorder.finish(self.reps, peak)
     }
 }

@@ -1,0 +1,70 @@
+//! Where the comparison is shown: `docs/peers.md`, `docs/peers.json`, and a block of the README.
+
+use super::{Report, Row};
+use anyhow::{Context, Result};
+use std::path::Path;
+
+/// The line before the block of the README.
+pub const README_BEGIN: &str = "<!-- peers: written by `cargo xtask bench --peers` -->";
+/// The line after it.
+pub const README_END: &str = "<!-- end of peers -->";
+
+/// Writes the report into the workspace at `root`. Rows of earlier reports on the same machine
+/// stay where the new one has none, so that a part can be measured again alone.
+///
+/// # Errors
+/// When a file cannot be read or written, or the README has no place for the block.
+pub fn write(root: &Path, report: &Report) -> Result<Report> {
+    let json = root.join("docs/peers.json");
+    let mut report = report.clone();
+    if json.exists() {
+        let earlier: Report =
+            serde_json::from_str(&read(&json)?).with_context(|| json.display().to_string())?;
+        if earlier.machine == report.machine {
+            merge(&mut report.rows, earlier.rows);
+        }
+    }
+    save(&json, &(serde_json::to_string_pretty(&report)? + "\n"))?;
+    let document = root.join("docs/peers.md");
+    save(
+        &document,
+        &replace_block(&read(&document)?, &report.full())?,
+    )?;
+    let readme = root.join("README.md");
+    save(&readme, &replace_block(&read(&readme)?, &report.summary())?)?;
+    Ok(report)
+}
+
+/// Adds rows that `rows` lacks.
+fn merge(rows: &mut Vec<Row>, earlier: Vec<Row>) {
+    for row in earlier {
+        let same = |other: &Row| (&other.work, other.threads) == (&row.work, row.threads);
+        if !rows.iter().any(same) {
+            rows.push(row);
+        }
+    }
+    let place = |row: &Row| super::WORKS.iter().position(|work| work.name == row.work);
+    rows.sort_by_key(|row| (std::cmp::Reverse(row.threads), place(row)));
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| path.display().to_string())
+}
+
+fn save(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| path.display().to_string())
+}
+
+/// `document` with `block` between its two marks.
+///
+/// # Errors
+/// When a mark is absent.
+pub fn replace_block(document: &str, block: &str) -> Result<String> {
+    let missing = |mark: &str| format!("no line `{mark}`");
+    let begin = document.find(README_BEGIN);
+    let begin = begin.with_context(|| missing(README_BEGIN))? + README_BEGIN.len();
+    let end = document[begin..].find(README_END);
+    let end = begin + end.with_context(|| missing(README_END))?;
+    let (before, after) = (&document[..begin], &document[end..]);
+    Ok(format!("{before}\n{}\n{after}", block.trim_end()))
+}
