@@ -199,12 +199,12 @@ mod tests {
     #[test]
     fn a_work_that_is_gone_is_a_regression_and_a_new_one_is_none() {
         let (a, b) = (figure("a", 1.0, 0.0, 1), figure("b", 1.0, 0.0, 1));
-        let found = compare(&record(&[a.clone()]), &record(&[b]));
+        let found = compare(&record(std::slice::from_ref(&a)), &record(&[b]));
         let found: Vec<_> = found.iter().map(|f| (f.work.as_str(), f.verdict)).collect();
         assert_eq!(found, [("b", Verdict::New), ("a", Verdict::Lost)]);
         assert!(Verdict::Lost.is_regression() && !Verdict::New.is_regression());
         assert_eq!(
-            compare(&record(&[a.clone()]), &record(&[a]))[0].verdict,
+            compare(&record(std::slice::from_ref(&a)), &record(&[a]))[0].verdict,
             Verdict::Same
         );
     }
