@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod manifest;
+mod models;
 mod step;
 mod test;
 mod tidy;
@@ -33,6 +34,8 @@ enum Command {
     Tidy,
     /// Count, and time, what the paper claims about its modules.
     Bench(bench::Args),
+    /// Draw every network into docs/models.md.
+    Models,
 }
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Check => check::run(&root),
         Command::Tidy => tidy::run(&root),
         Command::Bench(args) => bench::run(&root, &args),
+        Command::Models => models::run(&root),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

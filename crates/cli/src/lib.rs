@@ -11,6 +11,7 @@ mod errors;
 mod exit;
 mod numbers;
 mod output;
+mod pictures;
 mod progress;
 mod signals;
 mod table;

@@ -4,6 +4,7 @@
 mod calibration;
 mod error;
 mod evaluate;
+mod features;
 mod predictor;
 mod ranking;
 mod runner;
@@ -13,6 +14,7 @@ pub mod weights;
 pub use calibration::{Bin, Calibration};
 pub use error::DeployError;
 pub use evaluate::{Answer, EvalConfig, evaluate};
+pub use features::FeatureExtractor;
 pub use predictor::{Classifier, Prediction, Predictor, PredictorConfig};
 pub use ranking::{Ranked, rank_of, top};
 pub use tally::{ClassTally, Evaluation};

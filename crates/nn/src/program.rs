@@ -213,6 +213,44 @@ impl EvalProgram {
     }
 }
 
+/// Forward pass of a batch up to what the last linear layer reads.
+#[derive(Clone, Debug)]
+pub struct FeaturesProgram {
+    /// The graph.
+    pub graph: Graph,
+    /// Input `[n, h, w, c]`.
+    pub images: Var,
+    /// `[n, 1, 1, features]`.
+    pub features: Var,
+    passes: Passes,
+}
+
+impl FeaturesProgram {
+    /// Records inference of `model` on batches of `batch_size` images, without its classifier.
+    ///
+    /// # Errors
+    /// When the batch is empty or does not fit the model.
+    pub fn record(model: &Model, batch_size: usize, passes: Passes) -> Result<Self, NnError> {
+        check_batch(batch_size)?;
+        let mut graph = Graph::new();
+        let images = model.images(&mut graph, batch_size);
+        let outputs = model.forward(images, &mut model.context(&mut graph, Mode::Eval))?;
+        let features = outputs.features;
+        optimise(&mut graph, &[features], &passes);
+        Ok(Self {
+            graph,
+            images,
+            features,
+            passes,
+        })
+    }
+
+    /// The plan of the program in `T`.
+    pub fn compile<T: Element>(&self) -> Plan {
+        plan::<T>(&self.graph, &[self.features], self.passes)
+    }
+}
+
 fn plan<T: Element>(graph: &Graph, keep: &[Var], passes: Passes) -> Plan {
     let options = PlanOptions {
         passes,

@@ -120,6 +120,32 @@ impl Specs {
         })
     }
 
+    /// By parameter: how many stages lie between it and the classifier, which has 0, as have
+    /// auxiliary heads.
+    ///
+    /// A stage is a child of the model (`inception3a`), or an item of a list of such
+    /// (`features.7`, `repeat.0`).
+    pub fn depths(&self) -> Vec<usize> {
+        let mut stages: Vec<&str> = Vec::new();
+        let places: Vec<Option<usize>> = self
+            .list
+            .iter()
+            .map(|spec| {
+                if self.is_aux(&spec.name) {
+                    return None;
+                }
+                let stage = stage(&spec.name);
+                let known = stages.iter().position(|s| *s == stage);
+                Some(known.unwrap_or_else(|| {
+                    stages.push(stage);
+                    stages.len() - 1
+                }))
+            })
+            .collect();
+        let depth = |place: Option<usize>| place.map_or(0, |place| stages.len() - 1 - place);
+        places.into_iter().map(depth).collect()
+    }
+
     /// How many numbers are trained, without auxiliary heads.
     pub fn trainable(&self) -> u64 {
         self.count(|s| s.role.is_trainable() && !self.is_aux(&s.name))
@@ -133,5 +159,18 @@ impl Specs {
     fn count(&self, which: impl Fn(&ParamSpec) -> bool) -> u64 {
         let counted = self.list.iter().filter(|s| which(s));
         counted.map(|s| s.shape.len() as u64).sum()
+    }
+}
+
+/// The stage of a parameter: the first part of its name, and the second where it is a number.
+fn stage(name: &str) -> &str {
+    let mut dots = name.match_indices('.').map(|(at, _)| at);
+    let (Some(first), second) = (dots.next(), dots.next()) else {
+        return name;
+    };
+    let end = second.unwrap_or(name.len());
+    match name[first + 1..end].parse::<usize>() {
+        Ok(_) => &name[..end],
+        Err(_) => &name[..first],
     }
 }

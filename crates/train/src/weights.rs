@@ -1,7 +1,11 @@
 //! Files of weights: reading one to begin with, writing the best.
 
+use crate::InitMode;
 use crate::TrainError;
-use inception_nn::{LoadMode, LoadReport, NnError, Parameters, StateTensor, WeightsMeta};
+use inception_nn::{
+    LoadMode, LoadReport, Mismatch, NnError, Parameters, StateDictDifference, StateTensor,
+    WeightsMeta,
+};
 use inception_store::{ArchiveBuilder, FinitePolicy, Fs, Limits, read_file, write_atomic_from};
 use std::path::Path;
 
@@ -36,7 +40,7 @@ pub(crate) fn write(
 pub(crate) fn read(
     path: &Path,
     params: &mut Parameters<f32>,
-    mode: LoadMode,
+    mode: InitMode,
 ) -> Result<LoadReport, TrainError> {
     let archive = read_file(path, &Limits::default())?;
     if archive.is_sealed() {
@@ -55,9 +59,24 @@ pub(crate) fn read(
             data: archive.to_f32(name)?,
         });
     }
-    params.load_state_dict(tensors, mode).map_err(|error| {
-        let hint = match error {
-            NnError::StateDict(_) => "\n  with init-mode partial, what fits is taken",
+    let load_mode = match mode {
+        InitMode::Strict => LoadMode::Strict,
+        InitMode::Head | InitMode::Partial => LoadMode::Partial,
+    };
+    let report = params.load_state_dict(tensors, load_mode);
+    let report = report.and_then(|report| match mode {
+        InitMode::Head if !is_new_head(params, &report.difference) => {
+            Err(NnError::StateDict(Box::new(report.difference)))
+        }
+        _ => Ok(report),
+    });
+    report.map_err(|error| {
+        let hint = match (&error, mode) {
+            (NnError::StateDict(_), InitMode::Strict) => {
+                "\n  with init-mode head, classifiers may be for other classes; with init-mode \
+                 partial, what fits is taken"
+            }
+            (NnError::StateDict(_), _) => "\n  with init-mode partial, what fits is taken",
             _ => "",
         };
         TrainError::Checkpoint {
@@ -65,4 +84,19 @@ pub(crate) fn read(
             message: format!("{error}{hint}"),
         }
     })
+}
+
+/// Whether a state dict differs in nothing but the number of classes, and auxiliary heads that
+/// it lacks.
+fn is_new_head(params: &Parameters<f32>, difference: &StateDictDifference) -> bool {
+    let specs = params.specs();
+    // The classifier is what the model ends in.
+    let classifier = specs.iter().filter(|(_, s)| !specs.is_aux(&s.name)).last();
+    let classes = classifier.map(|(_, spec)| spec.torch_shape()[0]);
+    let only_classes = |m: &Mismatch| {
+        m.expected.first().copied() == classes && m.expected.get(1..) == m.found.get(1..)
+    };
+    difference.unexpected.is_empty()
+        && difference.missing.iter().all(|name| specs.is_aux(name))
+        && difference.mismatched.iter().all(only_classes)
 }

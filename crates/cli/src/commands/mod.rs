@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod eval;
+pub(crate) mod features;
 pub(crate) mod models;
 pub(crate) mod predict;
 pub(crate) mod report;

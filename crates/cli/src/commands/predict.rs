@@ -2,12 +2,13 @@
 
 use crate::args::{Common, WeightsArgs};
 use crate::exit::{self, Outcome, usage};
+use crate::pictures::{adapt_resize, files, read};
 use crate::{numbers, output, progress};
 use anyhow::Result;
 use clap::Args;
 use inception_autograd::Passes;
-use inception_data::{DecodeOptions, Image, ResizeSpec, escape_path, read_image};
-use inception_deploy::{Prediction, Predictor, PredictorConfig, Weights};
+use inception_data::escape_path;
+use inception_deploy::{Prediction, Predictor, PredictorConfig};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &PredictArgs) -> Result<Outcome> {
     }
     let talk = args.common.talk();
     let mut weights = args.weights.load(&args.file, talk)?;
-    adapt_resize(&mut weights, args);
+    adapt_resize(&mut weights.preprocess, args.no_resize);
     let config = PredictorConfig {
         pool: args.common.pool()?,
         passes: args.common.passes(Passes::INFERENCE),
@@ -69,7 +70,7 @@ pub(crate) fn run(args: &PredictArgs) -> Result<Outcome> {
     let bar = progress::bar(talk, files.len() as u64, "images");
     let mut worst = None;
     for chunk in files.chunks(args.batch_size) {
-        let (good, pictures) = read(chunk, &predictor, &mut worst);
+        let (good, pictures) = read(chunk, predictor.preprocess(), &mut worst);
         if !pictures.is_empty() {
             let answers = predictor.classify(&pictures)?;
             bar.suspend(|| show(args, &predictor, &good, &answers))?;
@@ -78,75 +79,6 @@ pub(crate) fn run(args: &PredictArgs) -> Result<Outcome> {
     }
     bar.finish_and_clear();
     Ok(worst.map_or(Outcome::Done, Outcome::Found))
-}
-
-/// Weights of a data set of small images know no resize, but a user's picture has any size.
-fn adapt_resize(weights: &mut Weights, args: &PredictArgs) {
-    let [_, height, width] = weights.preprocess.input;
-    if args.no_resize {
-        weights.preprocess.resize = None;
-    } else if weights.preprocess.resize.is_none() {
-        weights.preprocess.resize = Some(ResizeSpec::Shorter(height.max(width)));
-    }
-}
-
-/// The files that the user named, and those in the folders that the user named.
-fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in named {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let entries = std::fs::read_dir(path)?.collect::<Result<Vec<_>, _>>()?;
-        let mut inside: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-        inside.retain(|p| p.is_file() && inception_data::Format::of_name(p).is_some());
-        inside.sort();
-        if inside.is_empty() {
-            return Err(usage(format!(
-                "{}: no .jpg, .png or .webp file in this folder",
-                escape_path(path)
-            )));
-        }
-        files.extend(inside);
-    }
-    Ok(files)
-}
-
-/// The pictures that can be read and have a size that the network takes. The others are
-/// complained about, each in a line; the first one's status is the command's.
-fn read<'a>(
-    files: &'a [PathBuf],
-    predictor: &Predictor,
-    worst: &mut Option<u8>,
-) -> (Vec<&'a Path>, Vec<Image>) {
-    let mut good = Vec::new();
-    let mut pictures = Vec::new();
-    for file in files {
-        let picture = read_image(file, &DecodeOptions::default()).and_then(|decoded| {
-            let size = inception_data::Size::of(&decoded.image);
-            predictor.preprocess().place(size)?;
-            Ok(decoded.image)
-        });
-        match picture {
-            Ok(picture) => {
-                good.push(file.as_path());
-                pictures.push(picture);
-            }
-            Err(error) => {
-                let file = escape_path(file);
-                let text = error.to_string();
-                let named = if text.starts_with(&file) {
-                    text
-                } else {
-                    format!("{file}: {text}")
-                };
-                let code = exit::report(&anyhow::Error::new(error).context(named));
-                worst.get_or_insert(code);
-            }
-        }
-    }
-    (good, pictures)
 }
 
 fn show(

@@ -61,28 +61,75 @@ fn classes(archive: &Archive, model: &Model, prefix: &str) -> Option<usize> {
     }
 }
 
-/// How pictures are prepared for a model where nothing is written about it.
+/// How pictures are prepared for a model where nothing is written about it: as for the
+/// weights of that model which are published.
 ///
-/// Photographs of 3 channels: the middle 7/8, bilinear, ImageNet's mean and deviation; but
-/// 0.5 and 0.5 for `googlenet-torchvision`, whose published weights were trained behind
-/// `transform_input`. Small and grey pictures: stretched to the input, 0.5 and 0.5.
+/// Photographs of 3 channels: the middle 7/8, bilinear, ImageNet's mean and deviation, as for
+/// the plain networks of torchvision. Networks with TensorFlow's weights, and torchvision's
+/// GoogLeNet and Inception v3 behind their `transform_input`, have 0.5 and 0.5; timm's v4 and
+/// Inception-ResNet v2 are resized by cubics, the latter to the middle 0.8975. Small and grey
+/// pictures: stretched to the input, 0.5 and 0.5.
+///
+/// # Sources
+/// torchvision's and timm's tables of weights; TF-slim `inception_preprocessing.py`.
 pub(super) fn usual_preprocess(model: &Model) -> Preprocess {
     let [channels, height, width] = model.options().input;
     let half = vec![0.5; channels];
-    let photograph = Preprocess::photograph(height, width);
-    match (channels, height.max(width)) {
-        (3, 64..) if model.name() == "googlenet-torchvision" => Preprocess {
-            mean: half.clone(),
-            std: half,
-            ..photograph
-        },
-        (3, 64..) => photograph,
-        _ => Preprocess {
+    if channels != 3 || height.max(width) < 64 {
+        return Preprocess {
             input: model.options().input,
             resize: Some(ResizeSpec::Stretch),
             interpolation: Interpolation::default(),
             mean: half.clone(),
             std: half,
-        },
+        };
+    }
+    let photograph = Preprocess::photograph(height, width);
+    let centred = Preprocess {
+        mean: half.clone(),
+        std: half,
+        ..photograph.clone()
+    };
+    // timm rounds down.
+    let cubic = |middle: f64| Preprocess {
+        resize: Some(ResizeSpec::Shorter(
+            (height.max(width) as f64 / middle) as usize,
+        )),
+        interpolation: Interpolation::Bicubic,
+        ..centred.clone()
+    };
+    match model.name() {
+        "inception-v4" => cubic(0.875),
+        "inception-resnet-v2" => cubic(0.8975),
+        "googlenet-torchvision"
+        | "googlenet-slim"
+        | "bn-inception"
+        | "inception-v3"
+        | "inception-resnet-v1" => centred,
+        _ => photograph,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_prepared_as_for_the_published_weights() {
+        let imagenet = [0.485, 0.456, 0.406];
+        for (name, side, interpolation, mean) in [
+            ("googlenet-torchvision", 256, "bilinear", [0.5; 3]),
+            ("inception-v3", 342, "bilinear", [0.5; 3]),
+            ("inception-v4", 341, "bicubic", [0.5; 3]),
+            ("inception-resnet-v2", 333, "bicubic", [0.5; 3]),
+            ("alexnet", 256, "bilinear", imagenet),
+        ] {
+            let model = Model::build(name, &ModelOptions::default()).unwrap();
+            let found = usual_preprocess(&model);
+            found.validate().unwrap();
+            assert_eq!(found.resize, Some(ResizeSpec::Shorter(side)), "{name}");
+            assert_eq!(found.interpolation.name(), interpolation, "{name}");
+            assert_eq!(found.mean, mean, "{name}");
+        }
     }
 }

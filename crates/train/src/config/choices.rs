@@ -62,7 +62,10 @@ pub enum Order {
 pub enum InitMode {
     /// Exactly; a difference is an error.
     Strict,
-    /// What fits is taken, the rest begins at random: for other classes.
+    /// Everything but the classifiers, which may be for another number of classes and then
+    /// begin at random; auxiliary ones may be missing.
+    Head,
+    /// What fits is taken, the rest begins at random.
     Partial,
 }
 

@@ -43,6 +43,7 @@ impl Default for TrainConfig {
             init: None,
             init_mode: InitMode::Strict,
             freeze: Vec::new(),
+            layer_decay: None,
             seed: 0,
             order: Order::Shuffled,
             val_every: 1,

@@ -114,6 +114,10 @@ pub struct TrainConfig {
     pub init_mode: InitMode,
     /// Patterns of parameters that keep their value.
     pub freeze: Vec<String>,
+    /// Factor of the learning rate from each stage of the network to the one before; all
+    /// stages learn alike where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer_decay: Option<f64>,
     /// What all random numbers are drawn from.
     pub seed: u64,
     /// The order of training images.

@@ -64,6 +64,9 @@ impl TrainConfig {
         if let Some(decay) = self.ema {
             Range::INSIDE_UNIT.check("ema", decay)?;
         }
+        if let Some(factor) = self.layer_decay {
+            Range::UP_TO_ONE.check("layer-decay", factor)?;
+        }
         if let Some(norm) = self.clip_grad {
             Range::POSITIVE.check("clip-grad", norm)?;
         }

@@ -5,9 +5,9 @@ use super::plans::Plans;
 use super::step::Scratch;
 use crate::checkpoint::{Counters, Identity, State, files};
 use crate::log::Log;
-use crate::{Datasets, InitMode, Optimizer, Span, TrainConfig, TrainError, Trained, weights};
+use crate::{Datasets, Optimizer, Span, TrainConfig, TrainError, Trained, weights};
 use inception_data::Dataset;
-use inception_nn::{LoadMode, Model, Parameters};
+use inception_nn::{Model, Parameters};
 use inception_store::{Fs, RealFs, RunLock, clean_temps, create_dir_durable, write_atomic};
 use inception_tensor::Pool;
 use std::collections::BTreeMap;
@@ -254,11 +254,7 @@ impl Parts {
 
     /// Takes the weights of a file in place of random ones.
     fn take_weights(&mut self, path: &Path) -> Result<(), TrainError> {
-        let mode = match self.config.init_mode {
-            InitMode::Strict => LoadMode::Strict,
-            InitMode::Partial => LoadMode::Partial,
-        };
-        let report = weights::read(path, &mut self.params, mode)?;
+        let report = weights::read(path, &mut self.params, self.config.init_mode)?;
         if !report.difference.is_empty() {
             let (loaded, rest) = (report.loaded, &report.difference);
             self.notes
@@ -295,7 +291,7 @@ impl Parts {
             }
         });
         let optimizer = Optimizer::new(config.optimizer_config(), trained.collect());
-        let scratch = Scratch::new(plan, &params, config.accumulate);
+        let scratch = Scratch::new(plan, &params, &config);
         let workers = config
             .workers
             .unwrap_or_else(|| default_workers(pool.threads()));

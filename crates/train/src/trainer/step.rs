@@ -5,7 +5,8 @@ use super::plans::TrainPlan;
 use crate::doctor::{self, Silence};
 use crate::optim::CHUNK;
 use crate::{
-    Finiteness, Hits, Mean, StepMetrics, TrainError, Update, clip_scale, ema_decay, ema_update,
+    Finiteness, Hits, Mean, StepMetrics, TrainConfig, TrainError, Update, clip_scale, ema_decay,
+    ema_update,
 };
 use inception_autograd::{ParamId, RunKey};
 use inception_data::Batch;
@@ -42,6 +43,8 @@ pub(super) struct Scratch {
     norm: crate::GlobalNorm,
     /// Squares of the norm of each parameter's gradient in the last step.
     squares: Vec<f64>,
+    /// What the learning rate of each trained parameter is multiplied by.
+    rates: Vec<f64>,
 }
 
 /// Means over the batches of a step.
@@ -185,6 +188,10 @@ impl Trainer {
             };
             let weights = self.state.params.get_mut(grad.param);
             let optimizer = &mut self.state.optimizer;
+            let update = Update {
+                lr: update.lr * self.scratch.rates[i],
+                ..update
+            };
             let end = optimizer.update(&self.pool, i, update, weights, gradient);
             if end == Finiteness::NonFinite && poisoned.is_none() {
                 poisoned = Some(optimizer.trained()[i].name.clone());
@@ -250,9 +257,12 @@ fn update_statistics(plan: &TrainPlan, params: &mut Parameters<f32>) -> Option<S
 }
 
 impl Scratch {
-    /// Memory for steps of `accumulate` batches of a plan.
-    pub(super) fn new(plan: &TrainPlan, params: &Parameters<f32>, accumulate: u64) -> Self {
-        let sums = plan.program.grads.iter().filter(|_| accumulate > 1);
+    /// Memory for the steps of a plan.
+    pub(super) fn new(plan: &TrainPlan, params: &Parameters<f32>, config: &TrainConfig) -> Self {
+        let sums = plan.program.grads.iter().filter(|_| config.accumulate > 1);
+        let depths = params.specs().depths();
+        let factor = config.layer_decay.unwrap_or(1.0);
+        let rate = |param: ParamId| factor.powi(depths[param.index()] as i32);
         let updates = plan.program.graph.updates().iter();
         Self {
             sums: sums.map(|g| vec![0.0; params.get(g.param).len()]).collect(),
@@ -261,6 +271,7 @@ impl Scratch {
                 .collect(),
             norm: crate::GlobalNorm::default(),
             squares: Vec::new(),
+            rates: plan.program.grads.iter().map(|g| rate(g.param)).collect(),
         }
     }
 

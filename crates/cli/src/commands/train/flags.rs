@@ -70,12 +70,19 @@ pub(crate) struct TrainArgs {
     /// Begin with the weights of this file
     #[arg(long, value_name = "FILE", help_heading = "Model")]
     init: Option<PathBuf>,
-    /// Whether --init must fit: strict, or partial to take what fits
+    /// Whether --init must fit: strict, head for another number of classes, or partial to
+    /// take what fits
     #[arg(long, value_name = "NAME", value_parser = word::<InitMode>, help_heading = "Model")]
     init_mode: Option<InitMode>,
     /// Parameters that keep their value, by path: inception3a, or *.bn
     #[arg(long, value_name = "PATTERN", help_heading = "Model")]
     freeze: Vec<String>,
+    /// Normalise by the running statistics as they are, and leave them so
+    #[arg(long, help_heading = "Model")]
+    freeze_bn: bool,
+    /// Factor of the learning rate from each stage to the one before, such as 0.8
+    #[arg(long, value_name = "X", help_heading = "Training")]
+    layer_decay: Option<f64>,
 
     /// Settings that go together: shapes, fashion-mnist, cifar, photographs, paper
     /// [default: by the data set]
@@ -219,6 +226,9 @@ pub(crate) struct TrainArgs {
     pub(crate) common: Common,
 }
 
+/// The pattern of running statistics.
+const STATISTICS: &str = "*.running_*";
+
 /// One of the words that a setting knows.
 fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(text.into()).map_err(|error| error.to_string().replace('`', ""))
@@ -289,6 +299,10 @@ impl TrainArgs {
         if !self.freeze.is_empty() {
             config.freeze.clone_from(&self.freeze);
         }
+        if self.freeze_bn && !config.freeze.iter().any(|p| p == STATISTICS) {
+            config.freeze.push(STATISTICS.to_owned());
+        }
+        set_some(&mut config.layer_decay, &self.layer_decay);
     }
 
     fn apply_optimiser(&self, config: &mut TrainConfig) {
