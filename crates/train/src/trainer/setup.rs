@@ -5,7 +5,7 @@ use super::plans::Plans;
 use super::step::Scratch;
 use crate::checkpoint::{Counters, Identity, State, files};
 use crate::log::Log;
-use crate::{Datasets, Optimizer, Span, TrainConfig, TrainError, Trained, weights};
+use crate::{Datasets, InitMode, Optimizer, Span, TrainConfig, TrainError, Trained, weights};
 use inception_data::Dataset;
 use inception_nn::{Model, Parameters};
 use inception_store::{Fs, RealFs, RunLock, clean_temps, create_dir_durable, write_atomic};
