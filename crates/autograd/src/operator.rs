@@ -183,6 +183,8 @@ operators!(
     Relu,
     ReluBackward,
     Reshape,
+    SoftCrossEntropy,
+    SoftCrossEntropyBackward,
     Softmax,
     Split,
     Sum,

@@ -4,9 +4,9 @@ mod common;
 
 use common::Net;
 use inception_autograd::gradcheck::Problem;
-use inception_autograd::{Passes, RunningStatistics, Var};
+use inception_autograd::{DType, Passes, RunningStatistics, Var};
 use inception_ops::{PadCount, Window, lrn};
-use inception_tensor::{Shape, Stream};
+use inception_tensor::{Shape, Stream, Tensor};
 
 /// Checks `shapes` random instances of what `build` records; `build` returns a map, whose
 /// loss is its sum weighted by a random probe.
@@ -224,6 +224,40 @@ fn cross_entropy() {
         let a = net
             .graph
             .cross_entropy("loss", smoothing, logits, labels)
+            .unwrap();
+        let loss = net.graph.sum("total", &[(a, 0.3), (a, 0.7)]).unwrap();
+        let problem = Problem {
+            graph: net.graph,
+            loss,
+            params: net.params,
+            inputs: net.inputs,
+            labels: net.labels,
+            passes: Passes::TRAINING,
+        };
+        let worst = problem.check(3, seed).unwrap();
+        assert!(worst.relative_error <= 1e-8, "seed {seed}: {worst:?}");
+    }
+}
+
+#[test]
+fn soft_cross_entropy() {
+    for seed in 0..200 {
+        let mut net = Net::new(seed);
+        let (n, classes) = (1 + net.below(4), 1 + net.below(6));
+        let logits = net.map(Shape::matrix(n, classes));
+        let targets = net.graph.input(Shape::matrix(n, classes), DType::Real);
+        let mut stream = Stream::new(&[seed, 1]);
+        let mut rows: Vec<f64> = (0..n * classes).map(|_| stream.uniform()).collect();
+        for row in rows.chunks_exact_mut(classes) {
+            let sum: f64 = row.iter().sum();
+            row.iter_mut().for_each(|x| *x /= sum);
+        }
+        net.inputs
+            .push((targets, Tensor::from_vec(Shape::matrix(n, classes), rows)));
+        let smoothing = stream.range(0.0, 0.9);
+        let a = net
+            .graph
+            .soft_cross_entropy("loss", smoothing, logits, targets)
             .unwrap();
         let loss = net.graph.sum("total", &[(a, 0.3), (a, 0.7)]).unwrap();
         let problem = Problem {

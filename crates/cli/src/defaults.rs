@@ -1,87 +1,10 @@
 //! What training does where a flag is not given: recipes, chosen by data set and model.
 
-use crate::exit::usage;
 use anyhow::Result;
 use inception_data::{Cifar, CifarKind, DatasetSpec, Idx};
 use inception_nn::ModelInfo;
-use inception_train::{OptimizerName, ScheduleName, TrainConfig};
+use inception_train::{Recipe, TrainConfig};
 use std::path::Path;
-
-/// Settings that go together.
-struct Recipe {
-    /// The name that `--recipe` knows.
-    name: &'static str,
-    model: &'static str,
-    /// What differs from [`TrainConfig::default`].
-    edit: fn(&mut TrainConfig),
-}
-
-/// All recipes. The first four are chosen by what the data are.
-const RECIPES: [Recipe; 5] = [
-    Recipe {
-        name: "shapes",
-        model: "inception-small",
-        edit: |c| {
-            small_images(c);
-            c.epochs = Some(3);
-        },
-    },
-    Recipe {
-        name: "fashion-mnist",
-        model: "inception-small",
-        edit: |c| {
-            small_images(c);
-            c.epochs = Some(12);
-        },
-    },
-    Recipe {
-        name: "cifar",
-        model: "inception-small",
-        edit: |c| {
-            small_images(c);
-            c.epochs = Some(30);
-        },
-    },
-    Recipe {
-        name: "photographs",
-        model: "googlenet-bn",
-        edit: |c| {
-            c.epochs = Some(30);
-            c.batch_size = 32;
-            c.optimizer = OptimizerName::Nesterov;
-            c.lr = 0.05;
-            c.schedule = ScheduleName::Cosine;
-            c.warmup_epochs = 1.0;
-            c.label_smoothing = 0.1;
-            c.augment = "basic".into();
-        },
-    },
-    // Section 6 of the paper, in its rates per image; the paper's batch is not known.
-    Recipe {
-        name: "paper",
-        model: "googlenet",
-        edit: |c| {
-            c.epochs = Some(60);
-            c.batch_size = 32;
-            c.optimizer = OptimizerName::Sgd;
-            c.lr = 0.01;
-            c.weight_decay = 2e-4;
-            c.schedule = ScheduleName::Paper;
-            c.augment = "paper".into();
-        },
-    },
-];
-
-/// Images of about 32 pixels: a batch that fits a cache, one cycle of a high rate.
-fn small_images(c: &mut TrainConfig) {
-    c.batch_size = 64;
-    c.optimizer = OptimizerName::Nesterov;
-    c.lr = 0.1;
-    c.weight_decay = 5e-4;
-    c.schedule = ScheduleName::Onecycle;
-    c.label_smoothing = 0.05;
-    c.augment = "basic".into();
-}
 
 /// Models that have no normalisation to keep their signals in range: a high rate breaks them.
 const WITHOUT_BATCH_NORM: [&str; 4] = ["simple-inception", "googlenet", "alexnet", "vgg16"];
@@ -103,31 +26,16 @@ pub(crate) struct Chosen<'a> {
 pub(crate) fn settings(chosen: Chosen<'_>) -> Result<TrainConfig> {
     let data = chosen.data.unwrap_or("shapes");
     let kind = Kind::of(&DatasetSpec::parse(data)?);
-    let recipe = find(chosen.recipe.unwrap_or(kind.recipe()))?;
-    let mut config = TrainConfig::default();
-    (recipe.edit)(&mut config);
+    let mut config = Recipe::find(chosen.recipe.unwrap_or(kind.recipe()))?.settings();
     config.data = data.to_owned();
-    let model = inception_nn::find(chosen.model.unwrap_or(recipe.model))?;
-    config.model = model.name.to_owned();
-    if WITHOUT_BATCH_NORM.contains(&model.name) {
+    let model = inception_nn::find(chosen.model.unwrap_or(&config.model))?;
+    if model.name != config.model && WITHOUT_BATCH_NORM.contains(&model.name) {
         config.lr = config.lr.min(RATE_WITHOUT_BATCH_NORM);
         config.clip_grad = config.clip_grad.or(Some(5.0));
     }
+    config.model = model.name.to_owned();
     config.input = input(kind, model);
     Ok(config)
-}
-
-fn find(name: &str) -> Result<&'static Recipe> {
-    RECIPES
-        .iter()
-        .find(|recipe| recipe.name == name)
-        .ok_or_else(|| {
-            let names = RECIPES.map(|recipe| recipe.name).join(", ");
-            usage(format!(
-                "--recipe: expected one of {names}, found \"{}\"",
-                name.escape_debug()
-            ))
-        })
 }
 
 /// Models that are built for photographs get images of their own size whatever the data

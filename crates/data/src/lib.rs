@@ -11,6 +11,7 @@ mod escape;
 mod folder;
 mod idx;
 mod loader;
+mod preview;
 mod report;
 pub mod shapes;
 mod spec;
@@ -31,13 +32,14 @@ pub use idx::{FASHION_MNIST_CLASSES, FASHION_MNIST_SYSTEM_DIR, FashionMnist, Idx
 pub use loader::{
     BadImages, Batch, LastBatch, Loader, LoaderConfig, Order, Position, SkipReport, SkippedItem,
 };
+pub use preview::{encode_png, restore, sheet};
 pub use report::{Notice, Report, Tally};
 pub use spec::{DatasetSpec, OpenOptions, Opened};
 pub use stats::{BadItem, CheckReport, MeasureOptions, SizeCount, Stats, check, measure};
 pub use subset::{Holdout, HoldoutParts, Subset};
 pub use transform::{
-    Augment, ColorJitter, ColorStep, CropPlan, CropTransform, Crops, IMAGENET_MEAN, IMAGENET_STD,
-    Interpolation, Mirror, Normalise, PadCrop, Pipeline, Placement, Preprocess, ResizeSpec,
-    ResizedCrop, Size, Transform, View, Window, crop_and_resize, mirror_into, resize,
-    resize_window,
+    Augment, ColorJitter, ColorStep, CropPlan, CropTransform, Crops, Cut, IMAGENET_MEAN,
+    IMAGENET_STD, Interpolation, Mirror, Mix, Mixture, Normalise, Operation, PadCrop, Pipeline,
+    Placement, Policy, Preprocess, RandomCrop, RandomErasing, ResizeSpec, ResizedCrop, Size,
+    Transform, View, Window, crop_and_resize, mirror_into, resize, resize_window,
 };

@@ -35,7 +35,9 @@ pub use meta::{MetaError, WeightsMeta};
 pub use model::{Aux, Model, ModelOptions, Resolved};
 pub use parameters::Parameters;
 pub use pattern::Pattern;
-pub use program::{AuxLoss, EvalProgram, FeaturesProgram, ParamGrad, TrainConfig, TrainProgram};
+pub use program::{
+    Answers, AuxLoss, EvalProgram, FeaturesProgram, ParamGrad, Targets, TrainConfig, TrainProgram,
+};
 pub use registry::{ModelInfo, find, registry};
 pub use spec::{ParamSpec, Role, Specs};
 pub use state_dict::{LoadMode, LoadReport, StateEntry, StateTensor};

@@ -20,6 +20,27 @@ pub struct TrainConfig {
     pub frozen: Vec<String>,
     /// Which passes rewrite the graph.
     pub passes: Passes,
+    /// What the right answers are.
+    pub answers: Answers,
+}
+
+/// What the right answers of a batch are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answers {
+    /// One class for each image.
+    #[default]
+    Labels,
+    /// Shares of classes, as mixed images have them.
+    Shares,
+}
+
+/// Where a program reads the right answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// Input `[n, 1, 1, 1]`, [`DType::U32`]: a class for each image.
+    Labels(Var),
+    /// Input `[n, 1, 1, classes]`: rows that add up to 1.
+    Shares(Var),
 }
 
 impl Default for TrainConfig {
@@ -30,6 +51,7 @@ impl Default for TrainConfig {
             aux_weight: 0.3,
             frozen: Vec::new(),
             passes: Passes::TRAINING,
+            answers: Answers::default(),
         }
     }
 }
@@ -62,8 +84,8 @@ pub struct TrainProgram {
     pub graph: Graph,
     /// Input `[n, h, w, c]`.
     pub images: Var,
-    /// Input `[n, 1, 1, 1]`, [`DType::U32`].
-    pub labels: Var,
+    /// The right answers.
+    pub targets: Targets,
     /// `[n, 1, 1, classes]`.
     pub logits: Var,
     /// The total, which is differentiated: main + weight · Σ auxiliary.
@@ -75,6 +97,24 @@ pub struct TrainProgram {
     /// Of every parameter that is trained, in order.
     pub grads: Vec<ParamGrad>,
     passes: Passes,
+}
+
+impl Targets {
+    fn record(graph: &mut Graph, config: &TrainConfig, classes: usize) -> Self {
+        let rows = config.batch_size;
+        match config.answers {
+            Answers::Labels => Self::Labels(graph.input(Shape::matrix(rows, 1), DType::U32)),
+            Answers::Shares => Self::Shares(graph.input(Shape::matrix(rows, classes), DType::Real)),
+        }
+    }
+
+    /// The input of classes, where that is what the program reads.
+    pub fn labels(self) -> Option<Var> {
+        match self {
+            Self::Labels(var) => Some(var),
+            Self::Shares(_) => None,
+        }
+    }
 }
 
 impl TrainProgram {
@@ -94,14 +134,17 @@ impl TrainProgram {
         let frozen = frozen(model, &config.frozen)?;
         let mut graph = Graph::new();
         let images = model.images(&mut graph, config.batch_size);
-        let labels = graph.input(Shape::matrix(config.batch_size, 1), DType::U32);
+        let targets = Targets::record(&mut graph, config, model.options().classes);
         let mut ctx = Ctx {
             frozen: &frozen,
             ..model.context(&mut graph, Mode::Train)
         };
         let outputs = model.forward(images, &mut ctx)?;
-        let mut cross_entropy =
-            |path: &str, logits| graph.cross_entropy(path, config.label_smoothing, logits, labels);
+        let smoothing = config.label_smoothing;
+        let mut cross_entropy = |path: &str, logits| match targets {
+            Targets::Labels(var) => graph.cross_entropy(path, smoothing, logits, var),
+            Targets::Shares(var) => graph.soft_cross_entropy(path, smoothing, logits, var),
+        };
         let loss_main = cross_entropy("loss", outputs.logits)?;
         let mut loss_aux = Vec::new();
         for aux in &outputs.aux {
@@ -115,7 +158,7 @@ impl TrainProgram {
         let mut program = Self {
             graph,
             images,
-            labels,
+            targets,
             logits: outputs.logits,
             loss,
             loss_main,

@@ -23,7 +23,7 @@ struct Network {
 
 fn load(program: &TrainProgram, images: &[f64], executor: &mut Executor<f64>) {
     executor.input_mut(program.images).copy_from_slice(images);
-    let labels = executor.labels_mut(program.labels);
+    let labels = executor.labels_mut(program.targets.labels().expect("labels are the default"));
     labels.copy_from_slice(&[0, 3, 4]);
 }
 

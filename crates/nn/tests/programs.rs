@@ -23,7 +23,7 @@ fn step(program: &TrainProgram, parameters: &Parameters<f32>) -> inception_autog
         *x = stream.range(-1.0, 1.0) as f32;
     }
     let classes = program.graph.shape(program.logits).c as u64;
-    for label in executor.labels_mut(program.labels) {
+    for label in executor.labels_mut(program.targets.labels().expect("labels are the default")) {
         *label = stream.below(classes) as u32;
     }
     executor.prepare(parameters);

@@ -260,3 +260,34 @@ fn a_label_too_few_is_refused() {
     };
     evaluate(&batch, Tensor::<f32>::zeros(batch.map.shape).view());
 }
+
+/// One class alone, and smoothing, are what the plain loss knows.
+#[test]
+fn shares_of_one_class_are_its_label_and_mixed_shares_mix_the_losses() {
+    let (shape, pool) = (Shape::matrix(3, 5), Pool::serial());
+    let mut fill = logits::<f64>(&[5]);
+    let x = Tensor::from_fn(shape, &mut fill);
+    let (a, b) = ([0u32, 4, 2], [3u32, 4, 1]);
+    let plain = |labels: &[u32]| {
+        let (mut log, mut d, mut loss) = (Tensor::zeros(shape), Tensor::zeros(shape), 0.0);
+        softmax::cross_entropy(&pool, 0.1, x.view(), labels, log.view_mut(), &mut loss);
+        softmax::cross_entropy_backward(&pool, 0.1, log.view(), labels, 1.0, d.view_mut());
+        (loss, d)
+    };
+    for keep in [1.0, 0.3] {
+        let share = |i: usize| {
+            let of = |labels: &[u32]| f64::from(u8::from(labels[i / 5] as usize == i % 5));
+            keep * of(&a) + (1.0 - keep) * of(&b)
+        };
+        let targets = Tensor::from_fn(shape, share);
+        let (mut log, mut d, mut loss) = (Tensor::zeros(shape), Tensor::zeros(shape), 0.0);
+        let t = targets.view();
+        softmax::soft_cross_entropy(&pool, 0.1, x.view(), t, log.view_mut(), &mut loss);
+        softmax::soft_cross_entropy_backward(&pool, 0.1, log.view(), t, 1.0, d.view_mut());
+        let ((loss_a, d_a), (loss_b, d_b)) = (plain(&a), plain(&b));
+        assert!((loss - keep * loss_a - (1.0 - keep) * loss_b).abs() < 1e-12);
+        for (d, (a, b)) in d.data().iter().zip(d_a.data().iter().zip(d_b.data())) {
+            assert!((d - keep * a - (1.0 - keep) * b).abs() < 1e-12);
+        }
+    }
+}

@@ -27,6 +27,17 @@ pub enum TrainError {
     /// The memory of a plan is not to be had.
     #[error(transparent)]
     Memory(#[from] ExecError),
+    /// No way of making a step fits the memory budget.
+    #[error(
+        "memory-budget: the smallest batch needs {least} bytes, {budget} are given; use a \
+         smaller input or model, or a larger budget"
+    )]
+    Budget {
+        /// Bytes that may be used.
+        budget: u64,
+        /// Bytes that the smallest batch needs.
+        least: u64,
+    },
     /// The operating system refused.
     #[error("{}: cannot {action}: {source}", inception_data::escape_path(.path))]
     Io {
@@ -112,7 +123,7 @@ impl TrainError {
                 4 => ErrorKind::Malformed,
                 _ => ErrorKind::Io,
             },
-            Self::Memory(_) => ErrorKind::Limit,
+            Self::Memory(_) | Self::Budget { .. } => ErrorKind::Limit,
             Self::Io { .. } => ErrorKind::Io,
             Self::Checkpoint { .. } | Self::Differs(_) | Self::NoCheckpoint { .. } => {
                 ErrorKind::Malformed

@@ -12,6 +12,7 @@ mod lrn;
 mod max_pool;
 mod relu;
 mod reshape;
+mod soft_cross_entropy;
 mod softmax;
 mod sum;
 
@@ -29,6 +30,7 @@ pub use lrn::{Lrn, LrnBackward};
 pub use max_pool::{MaxPool, MaxPoolBackward};
 pub use relu::{Relu, ReluBackward};
 pub use reshape::Reshape;
+pub use soft_cross_entropy::{SoftCrossEntropy, SoftCrossEntropyBackward};
 pub use softmax::{CrossEntropy, CrossEntropyBackward, Softmax};
 pub use sum::{Fill, Sum};
 

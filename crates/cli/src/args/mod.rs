@@ -9,5 +9,5 @@ mod weights;
 pub(crate) use common::Common;
 pub(crate) use data::{DataArgs, SplitName};
 pub(crate) use model::ModelArgs;
-pub(crate) use values::{InputShape, Numbers};
+pub(crate) use values::{ByteSize, InputShape, Numbers};
 pub(crate) use weights::WeightsArgs;

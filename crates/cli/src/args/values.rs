@@ -39,3 +39,30 @@ impl FromStr for Numbers {
         }
     }
 }
+
+/// A number of bytes: `800MB`, `2GiB`, `4096`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ByteSize(pub(crate) u64);
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+        let unit = match unit.trim() {
+            "" | "B" => 1.0,
+            "kB" | "KB" => 1e3,
+            "MB" => 1e6,
+            "GB" => 1e9,
+            "KiB" | "K" => 1024.0,
+            "MiB" | "M" => 1024.0 * 1024.0,
+            "GiB" | "G" => 1024.0 * 1024.0 * 1024.0,
+            _ => f64::NAN,
+        };
+        match number.parse::<f64>().map(|n| n * unit) {
+            Ok(bytes) if bytes >= 1.0 && bytes < 1e18 => Ok(Self(bytes as u64)),
+            _ => Err("expected a number of bytes, such as 800MB or 2GiB".to_owned()),
+        }
+    }
+}

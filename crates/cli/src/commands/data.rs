@@ -3,6 +3,7 @@
 mod baseline;
 mod check;
 mod info;
+mod preview;
 
 use crate::args::{Common, DataArgs};
 use crate::exit::Outcome;
@@ -20,6 +21,7 @@ pub(crate) struct DataCommand {
 enum Which {
     Info(info::InfoArgs),
     Check(check::CheckArgs),
+    Preview(preview::PreviewArgs),
     Baseline(baseline::BaselineArgs),
 }
 
@@ -47,6 +49,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<Outcome> {
     match &command.command {
         Which::Info(args) => info::run(args),
         Which::Check(args) => check::run(args),
+        Which::Preview(args) => preview::run(args),
         Which::Baseline(args) => baseline::run(args),
     }
 }

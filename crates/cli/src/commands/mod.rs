@@ -8,6 +8,7 @@ pub(crate) mod eval;
 pub(crate) mod features;
 pub(crate) mod models;
 pub(crate) mod predict;
+pub(crate) mod recipes;
 pub(crate) mod report;
 pub(crate) mod summary;
 pub(crate) mod train;

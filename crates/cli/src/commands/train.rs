@@ -6,13 +6,14 @@ mod report;
 
 use crate::defaults::{self, Chosen};
 use crate::exit::{Outcome, usage};
+use crate::numbers;
 use crate::output::Talk;
 use crate::signals::Stop;
 use anyhow::Result;
 pub(crate) use flags::TrainArgs;
 use inception_data::{DatasetSpec, escape_path};
 use inception_train::{
-    Datasets, OnDifference, ResumeOptions, TrainConfig, TrainError, Trainer, create_run_dir,
+    Datasets, Fit, OnDifference, ResumeOptions, TrainConfig, TrainError, Trainer, create_run_dir,
 };
 use observer::Progress;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,10 @@ use std::time::Instant;
 const RUNS: &str = "runs";
 
 pub(crate) fn run(args: &TrainArgs) -> Result<Outcome> {
+    if args.print_config {
+        crate::output::print(&settings(args)?.to_toml())?;
+        return Ok(Outcome::Done);
+    }
     let start = Instant::now();
     // From here on a signal never costs more than the step in work.
     let stop = Stop::listen()?;
@@ -67,8 +72,8 @@ fn write_page(trainer: &Trainer, talk: Talk) -> Option<PathBuf> {
     }
 }
 
-/// A run in a new folder.
-fn begin(args: &TrainArgs) -> Result<Trainer> {
+/// The settings that recipe and flags add up to.
+fn settings(args: &TrainArgs) -> Result<TrainConfig> {
     let mut config = defaults::settings(Chosen {
         data: args.data.as_deref(),
         model: args.model.as_deref(),
@@ -76,10 +81,19 @@ fn begin(args: &TrainArgs) -> Result<Trainer> {
     })?;
     args.apply(&mut config);
     config.validate()?;
+    Ok(config.resolved())
+}
+
+/// A run in a new folder.
+fn begin(args: &TrainArgs) -> Result<Trainer> {
+    let mut config = settings(args)?;
     let datasets = Datasets::open(&config)?;
     if args.batch_size.is_none() {
         // A recipe's batch may be more than a small data set has.
         config.batch_size = config.batch_size.min(datasets.train.len().max(1));
+    }
+    if let Some(budget) = args.memory_budget {
+        fit(budget.0, &mut config, &datasets, args.common.talk())?;
     }
     let Some(folder) = &args.out else {
         let folder = create_run_dir(Path::new(RUNS), &run_name(&config)?)?;
@@ -92,6 +106,32 @@ fn begin(args: &TrainArgs) -> Result<Trainer> {
         return Ok(trainer?);
     };
     Ok(Trainer::new(config, folder, datasets)?)
+}
+
+/// Cuts the steps of a run so that it fits a budget, and says how.
+fn fit(budget: u64, config: &mut TrainConfig, datasets: &Datasets, talk: Talk) -> Result<()> {
+    let classes = datasets.train.classes().len();
+    let options = config.model_options(datasets.preprocess.input, classes);
+    let model = inception_nn::Model::build(&config.model, &options)?;
+    let found = Fit::within(budget, config, &model)?;
+    let whole = config.batch_size;
+    (config.batch_size, config.accumulate) = (found.batch_size, found.accumulate);
+    let bytes = numbers::bytes;
+    talk.say(&format!(
+        "memory budget {}: batches of {}, {} a step: {}{}",
+        bytes(budget),
+        found.batch_size,
+        found.accumulate,
+        bytes(found.bytes),
+        match found.batch_size == whole {
+            true => String::new(),
+            false => format!(
+                " (batches of {whole} would need {})",
+                bytes(found.whole_bytes)
+            ),
+        }
+    ));
+    Ok(())
 }
 
 /// The first part of a folder's name: what the run is trained on.

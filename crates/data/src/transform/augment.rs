@@ -1,17 +1,34 @@
 //! Random changes that a picture's class survives.
 
-use super::{ColorJitter, Interpolation, Mirror, Preprocess, Size, Window};
+use super::{
+    ColorJitter, Interpolation, Mirror, Policy, Preprocess, RandomErasing, ResizeSpec, Size, Window,
+};
 use crate::DataError;
 use inception_tensor::Stream;
 
-/// What training does with a picture beyond [`Preprocess`].
+/// What training does with a picture beyond [`Preprocess`], in this order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Augment {
-    /// Nothing.
+pub struct Augment {
+    /// Which part of the picture is seen, and whether mirrored.
+    pub cut: Cut,
+    /// Random colours, if any.
+    pub color: Option<ColorJitter>,
+    /// Random operations, if any.
+    pub policy: Option<Policy>,
+    /// A rectangle that is taken out, if any.
+    pub erase: Option<RandomErasing>,
+}
+
+/// Which part of a picture is seen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Cut {
+    /// What evaluation sees.
     #[default]
     None,
     /// A shift with black borders, and mirroring: for small images.
     PadCrop(PadCrop),
+    /// A part at evaluation's scale, and mirroring.
+    RandomCrop(RandomCrop),
     /// A random part in random proportions, and mirroring: for photographs.
     ResizedCrop(ResizedCrop),
 }
@@ -36,6 +53,20 @@ impl Default for PadCrop {
     }
 }
 
+/// A part of the input's size from anywhere in the picture at evaluation's scale (8/7 of the
+/// input where evaluation takes the whole picture), as Caffe's GoogLeNet was trained.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RandomCrop {
+    /// How often a picture is mirrored: half the time.
+    pub mirror: f64,
+}
+
+impl Default for RandomCrop {
+    fn default() -> Self {
+        Self { mirror: 0.5 }
+    }
+}
+
 /// A part of random area and proportions, resampled to the input's size.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResizedCrop {
@@ -47,8 +78,6 @@ pub struct ResizedCrop {
     pub mirror: f64,
     /// Filters to choose from, evenly; when empty, [`Preprocess::interpolation`] is used.
     pub interpolations: Vec<Interpolation>,
-    /// Random colours, if any.
-    pub color: Option<ColorJitter>,
 }
 
 impl Default for ResizedCrop {
@@ -58,7 +87,6 @@ impl Default for ResizedCrop {
             aspect: [3.0 / 4.0, 4.0 / 3.0],
             mirror: 0.5,
             interpolations: Vec::new(),
-            color: None,
         }
     }
 }
@@ -67,38 +95,38 @@ impl Augment {
     /// The usual choice: [`PadCrop`] where pictures are not resized, [`ResizedCrop`] where
     /// they are.
     pub fn basic(preprocess: &Preprocess) -> Self {
-        match preprocess.resize {
-            None => Self::PadCrop(PadCrop::default()),
-            Some(_) => Self::ResizedCrop(ResizedCrop::default()),
-        }
+        Self::of(match preprocess.resize {
+            None => Cut::PadCrop(PadCrop::default()),
+            Some(_) => Cut::ResizedCrop(ResizedCrop::default()),
+        })
     }
 
     /// GoogLeNet's training: parts of 8 % to 100 % of the area and proportions of 3/4 to
-    /// 4/3, filters chosen at random, photometric distortion.
+    /// 4/3, filters chosen at random among bilinear, area, nearest and cubic, photometric
+    /// distortion.
     ///
     /// # Sources
     /// Szegedy et al., *Going Deeper with Convolutions*, section 6.
     pub fn paper() -> Self {
-        Self::ResizedCrop(ResizedCrop {
-            interpolations: Interpolation::ALL.to_vec(),
+        let interpolations = vec![
+            Interpolation::Bilinear,
+            Interpolation::Area,
+            Interpolation::Nearest,
+            Interpolation::Bicubic,
+        ];
+        Self {
             color: Some(ColorJitter::default()),
-            ..ResizedCrop::default()
-        })
+            ..Self::of(Cut::ResizedCrop(ResizedCrop {
+                interpolations,
+                ..ResizedCrop::default()
+            }))
+        }
     }
 
-    /// `none`, `basic` or `paper`.
-    ///
-    /// # Errors
-    /// When there is none of that name.
-    pub fn from_name(name: &str, preprocess: &Preprocess) -> Result<Self, DataError> {
-        match name {
-            "none" => Ok(Self::None),
-            "basic" => Ok(Self::basic(preprocess)),
-            "paper" => Ok(Self::paper()),
-            _ => Err(DataError::Usage(format!(
-                "augmentation is none, basic or paper, found {}",
-                name.escape_debug()
-            ))),
+    fn of(cut: Cut) -> Self {
+        Self {
+            cut,
+            ..Self::default()
         }
     }
 
@@ -107,34 +135,38 @@ impl Augment {
     /// # Errors
     /// When one is not.
     pub fn validate(&self) -> Result<(), DataError> {
-        let within = |name: &str, x: f64, low: f64, high: f64| {
-            if (low..=high).contains(&x) {
-                return Ok(());
-            }
-            Err(DataError::Usage(format!(
-                "augmentation: {name} is between {low} and {high}, found {x}"
-            )))
-        };
-        match self {
-            Self::None => Ok(()),
-            Self::PadCrop(p) => {
+        match &self.cut {
+            Cut::None => {}
+            Cut::PadCrop(p) => {
                 within("padding", p.padding, 0.0, 1.0)?;
-                within("mirror", p.mirror, 0.0, 1.0)
+                within("mirror", p.mirror, 0.0, 1.0)?;
             }
-            Self::ResizedCrop(c) => {
+            Cut::RandomCrop(c) => within("mirror", c.mirror, 0.0, 1.0)?,
+            Cut::ResizedCrop(c) => {
                 within("mirror", c.mirror, 0.0, 1.0)?;
                 within("largest area", c.area[1], 1e-6, 1.0)?;
                 within("least area", c.area[0], 1e-6, c.area[1])?;
                 within("largest aspect", c.aspect[1], 1e-3, 1e3)?;
                 within("least aspect", c.aspect[0], 1e-3, c.aspect[1])?;
-                c.color.map_or(Ok(()), |j| {
-                    within("brightness", j.brightness, 0.0, 1.0)?;
-                    within("contrast", j.contrast, 0.0, 1.0)?;
-                    within("saturation", j.saturation, 0.0, 1.0)
-                })
             }
         }
+        if let Some(jitter) = self.color {
+            within("brightness", jitter.brightness, 0.0, 1.0)?;
+            within("contrast", jitter.contrast, 0.0, 1.0)?;
+            within("saturation", jitter.saturation, 0.0, 1.0)?;
+        }
+        self.policy.map_or(Ok(()), |policy| policy.validate())?;
+        self.erase.map_or(Ok(()), |erase| erase.validate())
     }
+}
+
+fn within(name: &str, x: f64, low: f64, high: f64) -> Result<(), DataError> {
+    if (low..=high).contains(&x) {
+        return Ok(());
+    }
+    Err(DataError::Usage(format!(
+        "augmentation: {name} is between {low} and {high}, found {x}"
+    )))
 }
 
 /// Mirrors with the given probability; always draws one number.
@@ -158,6 +190,32 @@ impl PadCrop {
             top: shift(size.height),
             width: size.width,
             height: size.height,
+        }
+    }
+}
+
+impl RandomCrop {
+    /// The size that a picture of `size` is resampled to before the part is cut out.
+    pub fn scale(&self, size: Size, preprocess: &Preprocess) -> Size {
+        let grown = |side: usize| (side * 8).div_ceil(7);
+        match preprocess.resize {
+            Some(ResizeSpec::Shorter(side)) => size.with_shorter(side),
+            Some(ResizeSpec::Stretch) | None => Size {
+                width: grown(preprocess.input[2]),
+                height: grown(preprocess.input[1]),
+            },
+        }
+    }
+
+    /// Draws the part of a picture of `size`.
+    pub fn draw(&self, size: Size, input: Size, stream: &mut Stream) -> Window {
+        let mut start =
+            |from: usize, len: usize| stream.below((from.saturating_sub(len) + 1) as u64) as isize;
+        Window {
+            left: start(size.width, input.width),
+            top: start(size.height, input.height),
+            width: input.width,
+            height: input.height,
         }
     }
 }

@@ -82,9 +82,9 @@ fn blend_all(bytes: &mut [u8], base: f32, factor: f32) {
     }
 }
 
-fn blend(byte: u8, base: f32, factor: f32) -> u8 {
-    let value = base + factor * (f32::from(byte) - base);
-    value.round().clamp(0.0, 255.0) as u8
+/// `base + factor·(byte − base)`, its fraction cut off as Pillow and torchvision do.
+pub(super) fn blend(byte: u8, base: f32, factor: f32) -> u8 {
+    (base + factor * (f32::from(byte) - base)) as u8
 }
 
 fn mean_luma(image: &Image) -> f32 {

@@ -1,23 +1,32 @@
 //! From a decoded picture to the numbers that a network reads.
 
+mod affine;
 mod augment;
 mod color;
 mod crops;
+mod erase;
 mod metadata;
+mod mix;
 #[cfg(test)]
 mod naive;
+mod names;
 mod normalise;
 mod pipeline;
+mod policy;
 mod preprocess;
 mod resize;
 #[cfg(test)]
 mod tests;
+mod tone;
 
-pub use augment::{Augment, PadCrop, ResizedCrop};
+pub use augment::{Augment, Cut, PadCrop, RandomCrop, ResizedCrop};
 pub use color::{ColorJitter, ColorStep};
 pub use crops::{CropPlan, CropTransform, Crops, View, mirror_into};
+pub use erase::RandomErasing;
+pub use mix::{Mix, Mixture};
 pub use normalise::{Mirror, Normalise};
 pub use pipeline::{Pipeline, Transform};
+pub use policy::{Operation, Policy};
 pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, Placement, Preprocess, ResizeSpec};
 pub use resize::{Interpolation, Size, crop_and_resize, resize, resize_window};
 

@@ -27,6 +27,9 @@ fn resample(row: &[f64], to: usize, interpolation: Interpolation) -> Vec<f64> {
     (0..to)
         .map(|i| {
             let centre = (i as f64 + 0.5) * scale;
+            if interpolation == Interpolation::Nearest {
+                return row[centre as usize];
+            }
             let weight = |j: usize| kernel(interpolation, (j as f64 + 0.5 - centre) / widen);
             let total: f64 = (0..row.len()).map(weight).sum();
             let sum: f64 = row.iter().enumerate().map(|(j, v)| v * weight(j)).sum();

@@ -94,6 +94,37 @@ impl Normalise {
     }
 }
 
+/// `window` of `image`, mirrored or not, as a picture of its own; black outside of the image.
+pub(super) fn cut_out(image: &Image, window: Window, mirror: Mirror) -> Image {
+    let c = image.channels;
+    let mut pixels = vec![0; window.width * window.height * c];
+    for (y, row) in pixels
+        .chunks_exact_mut((window.width * c).max(1))
+        .enumerate()
+    {
+        let y = usize::try_from(window.top + y as isize).ok();
+        let Some(y) = y.filter(|&y| y < image.height) else {
+            continue;
+        };
+        for (x, pixel) in row.chunks_exact_mut(c).enumerate() {
+            let x = match mirror {
+                Mirror::No => x,
+                Mirror::Horizontal => window.width - 1 - x,
+            };
+            let x = usize::try_from(window.left + x as isize).ok();
+            if let Some(x) = x.filter(|&x| x < image.width) {
+                pixel.copy_from_slice(&image.pixels[(y * image.width + x) * c..][..c]);
+            }
+        }
+    }
+    Image {
+        width: window.width,
+        height: window.height,
+        channels: c,
+        pixels,
+    }
+}
+
 /// ITU-R 601 luma in 16-bit fixed point, as Pillow computes it.
 pub(super) fn luma([r, g, b]: [u8; 3]) -> u8 {
     let sum = u32::from(r) * 19_595 + u32::from(g) * 38_470 + u32::from(b) * 7_471;

@@ -1,9 +1,10 @@
 //! Preprocessing and augmentation in one go.
 
 use super::augment::draw_mirror;
+use super::normalise::cut_out;
 use super::{
-    Augment, Mirror, Normalise, PadCrop, Preprocess, ResizedCrop, Size, Window, crop_and_resize,
-    resize_window,
+    Augment, Cut, Mirror, Normalise, PadCrop, Preprocess, RandomCrop, ResizedCrop, Size, Window,
+    crop_and_resize, resize_window,
 };
 use crate::{DataError, Image};
 use inception_tensor::{Shape, Stream};
@@ -55,7 +56,7 @@ impl Pipeline {
     /// # Errors
     /// When a number is out of range.
     pub fn evaluation(preprocess: Preprocess) -> Result<Self, DataError> {
-        Self::new(preprocess, Augment::None)
+        Self::new(preprocess, Augment::default())
     }
 
     /// The preprocessing.
@@ -78,7 +79,8 @@ impl Pipeline {
     pub fn evaluate(&self, image: &Image, out: &mut [f32]) -> Result<(), DataError> {
         let fitted = self.fit(image)?;
         let image = fitted.as_ref().unwrap_or(image);
-        self.write(image, Mirror::No, out);
+        let window = Window::whole(Size::of(image));
+        self.normalise.write(image, window, Mirror::No, out);
         Ok(())
     }
 
@@ -97,9 +99,19 @@ impl Pipeline {
         )))
     }
 
-    fn write(&self, image: &Image, mirror: Mirror, out: &mut [f32]) {
-        let window = Window::whole(Size::of(image));
-        self.normalise.write(image, window, mirror, out);
+    /// Draws which part of the picture is seen.
+    fn cut(&self, image: &Image, stream: &mut Stream) -> Result<Part, DataError> {
+        match &self.augment.cut {
+            Cut::None => Ok(Part::whole(self.fitted(image)?, Mirror::No)),
+            Cut::PadCrop(pad_crop) => self.pad_crop(pad_crop, image, stream),
+            Cut::RandomCrop(crop) => Ok(self.random_crop(crop, image, stream)),
+            Cut::ResizedCrop(crop) => Ok(self.resized_crop(crop, image, stream)),
+        }
+    }
+
+    /// `image` at the input's size.
+    fn fitted(&self, image: &Image) -> Result<Image, DataError> {
+        Ok(self.fit(image)?.unwrap_or_else(|| image.clone()))
     }
 
     fn pad_crop(
@@ -107,23 +119,26 @@ impl Pipeline {
         pad_crop: &PadCrop,
         image: &Image,
         stream: &mut Stream,
-        out: &mut [f32],
-    ) -> Result<(), DataError> {
-        let fitted = self.fit(image)?;
-        let image = fitted.as_ref().unwrap_or(image);
-        let window = pad_crop.draw(Size::of(image), stream);
+    ) -> Result<Part, DataError> {
+        let image = self.fitted(image)?;
+        let window = pad_crop.draw(Size::of(&image), stream);
         let mirror = draw_mirror(pad_crop.mirror, stream);
-        self.normalise.write(image, window, mirror, out);
-        Ok(())
+        Ok(Part {
+            image,
+            window,
+            mirror,
+        })
     }
 
-    fn resized_crop(
-        &self,
-        crop: &ResizedCrop,
-        image: &Image,
-        stream: &mut Stream,
-        out: &mut [f32],
-    ) {
+    fn random_crop(&self, crop: &RandomCrop, image: &Image, stream: &mut Stream) -> Part {
+        let scale = crop.scale(Size::of(image), &self.preprocess);
+        let window = crop.draw(scale, self.preprocess.size(), stream);
+        let mirror = draw_mirror(crop.mirror, stream);
+        let by = self.preprocess.interpolation;
+        Part::whole(resize_window(image, scale, window, by), mirror)
+    }
+
+    fn resized_crop(&self, crop: &ResizedCrop, image: &Image, stream: &mut Stream) -> Part {
         let window = crop.draw(Size::of(image), stream);
         let mirror = draw_mirror(crop.mirror, stream);
         let interpolation = match crop.interpolations.as_slice() {
@@ -131,12 +146,33 @@ impl Pipeline {
             choices => choices[stream.below(choices.len() as u64) as usize],
         };
         let size = self.preprocess.size();
-        let mut part = crop_and_resize(image, window, size, interpolation);
-        if let Some(color) = &crop.color {
-            let steps = color.draw(stream);
-            steps.into_iter().for_each(|step| step.apply(&mut part));
+        Part::whole(crop_and_resize(image, window, size, interpolation), mirror)
+    }
+}
+
+/// What is seen of a picture.
+struct Part {
+    image: Image,
+    window: Window,
+    mirror: Mirror,
+}
+
+impl Part {
+    fn whole(image: Image, mirror: Mirror) -> Self {
+        Self {
+            window: Window::whole(Size::of(&image)),
+            image,
+            mirror,
         }
-        self.write(&part, mirror, out);
+    }
+
+    /// The part as a picture of its own.
+    fn cut_out(self) -> Image {
+        let whole = Window::whole(Size::of(&self.image));
+        if self.window == whole && self.mirror == Mirror::No {
+            return self.image;
+        }
+        cut_out(&self.image, self.window, self.mirror)
     }
 }
 
@@ -147,13 +183,31 @@ impl Transform for Pipeline {
     }
 
     fn apply(&self, image: &Image, stream: &mut Stream, out: &mut [f32]) -> Result<(), DataError> {
-        match &self.augment {
-            Augment::None => self.evaluate(image, out),
-            Augment::PadCrop(pad_crop) => self.pad_crop(pad_crop, image, stream, out),
-            Augment::ResizedCrop(crop) => {
-                self.resized_crop(crop, image, stream, out);
-                Ok(())
-            }
+        if self.augment == Augment::default() {
+            return self.evaluate(image, out);
         }
+        let mut part = self.cut(image, stream)?;
+        if let Some(color) = &self.augment.color {
+            let steps = color.draw(stream);
+            steps
+                .into_iter()
+                .for_each(|step| step.apply(&mut part.image));
+        }
+        if let Some(policy) = &self.augment.policy {
+            let mut picture = part.cut_out();
+            let operations = policy.draw(picture.width, picture.height, stream);
+            operations.into_iter().for_each(|op| op.apply(&mut picture));
+            part = Part::whole(picture, Mirror::No);
+        }
+        let Part {
+            image,
+            window,
+            mirror,
+        } = &part;
+        self.normalise.write(image, *window, *mirror, out);
+        if let Some(erase) = &self.augment.erase {
+            erase.apply(out, self.output(), stream);
+        }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use fast_image_resize::images::{CroppedImage, Image as Buffer, ImageRef};
 use fast_image_resize::{FilterType, IntoImageView, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 /// How a picture is resampled. When it shrinks, the filter widens with it, so nothing
-/// aliases. These are Pillow's filters, which `torchvision` uses; columns are filtered
+/// aliases, except with `Nearest`. These are Pillow's filters, which `torchvision` uses; columns are filtered
 /// before rows and bytes are rounded in between, so values differ from Pillow's by rounding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Interpolation {
@@ -19,11 +19,19 @@ pub enum Interpolation {
     Lanczos,
     /// The mean of the covered pixels.
     Area,
+    /// The pixel that lies under the middle; it aliases.
+    Nearest,
 }
 
 impl Interpolation {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Bilinear, Self::Bicubic, Self::Lanczos, Self::Area];
+    pub const ALL: [Self; 5] = [
+        Self::Bilinear,
+        Self::Bicubic,
+        Self::Lanczos,
+        Self::Area,
+        Self::Nearest,
+    ];
 
     /// Its name in files.
     pub fn name(self) -> &'static str {
@@ -32,6 +40,7 @@ impl Interpolation {
             Self::Bicubic => "bicubic",
             Self::Lanczos => "lanczos",
             Self::Area => "area",
+            Self::Nearest => "nearest",
         }
     }
 
@@ -40,13 +49,14 @@ impl Interpolation {
         Self::ALL.into_iter().find(|i| i.name() == name)
     }
 
-    fn filter(self) -> FilterType {
-        match self {
+    fn algorithm(self) -> ResizeAlg {
+        ResizeAlg::Convolution(match self {
             Self::Bilinear => FilterType::Bilinear,
             Self::Bicubic => FilterType::CatmullRom,
             Self::Lanczos => FilterType::Lanczos3,
             Self::Area => FilterType::Box,
-        }
+            Self::Nearest => return ResizeAlg::Nearest,
+        })
     }
 }
 
@@ -115,7 +125,7 @@ pub fn resize_window(
     };
     let x = source(window.left, window.width, image.width, size.width);
     let y = source(window.top, window.height, image.height, size.height);
-    let method = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(interpolation.filter()));
+    let method = ResizeOptions::new().resize_alg(interpolation.algorithm());
     // One axis at a time: in one call, fast_image_resize 6.1 takes the columns that the
     // outermost pixels need for those that all need. With a fractional window that is wrong
     // where an outermost weight is exactly 0, and its arithmetic overflows.
@@ -154,7 +164,7 @@ pub fn crop_and_resize(
         window.width as u32,
         window.height as u32,
     );
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(interpolation.filter()));
+    let options = ResizeOptions::new().resize_alg(interpolation.algorithm());
     let cropped = cropped.expect("the window is inside the image");
     run(image, &cropped, size.width, size.height, &options)
 }

@@ -254,7 +254,7 @@ fn a_shift_is_the_middle_of_a_padded_picture() {
     let image = random_image(16, 16, 3, 3);
     let preprocess = Preprocess::exact([3, 16, 16], &[0.0; 3], &[1.0 / 255.0; 3]);
     let augment = Augment::basic(&preprocess);
-    let Augment::PadCrop(pad_crop) = augment.clone() else {
+    let Cut::PadCrop(pad_crop) = augment.cut.clone() else {
         panic!("small pictures are shifted");
     };
     let pipeline = Pipeline::new(preprocess, augment).unwrap();
@@ -280,7 +280,7 @@ fn photographs_are_cut_mirrored_and_coloured_as_drawn() {
     let mut preprocess = Preprocess::photograph(24, 24);
     preprocess.mean = vec![0.0; 3];
     preprocess.std = vec![1.0 / 255.0; 3];
-    let Augment::ResizedCrop(crop) = Augment::paper() else {
+    let Cut::ResizedCrop(crop) = Augment::paper().cut else {
         panic!("the paper cuts parts out");
     };
     let size = preprocess.size();
@@ -293,7 +293,7 @@ fn photographs_are_cut_mirrored_and_coloured_as_drawn() {
         let mut stream = Stream::new(&[seed]);
         let window = crop.draw(Size::of(&image), &mut stream);
         let mirror = draw_mirror(0.5, &mut stream);
-        let by = Interpolation::ALL[stream.below(4) as usize];
+        let by = crop.interpolations[stream.below(4) as usize];
         let mut expected = resize(&naive_crop(&image, window), size, by);
         let steps = ColorJitter::default().draw(&mut stream);
         steps.into_iter().for_each(|s| s.apply(&mut expected));
@@ -371,10 +371,13 @@ fn numbers_out_of_range_are_refused_by_name() {
         &|p| p.resize = Some(ResizeSpec::Shorter(200)),
         "resized to 200, below",
     );
-    let augment = Augment::PadCrop(PadCrop {
-        padding: f64::NAN,
-        mirror: 0.5,
-    });
+    let augment = Augment {
+        cut: Cut::PadCrop(PadCrop {
+            padding: f64::NAN,
+            mirror: 0.5,
+        }),
+        ..Augment::default()
+    };
     assert!(
         augment
             .validate()

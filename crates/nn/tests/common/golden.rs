@@ -132,7 +132,13 @@ impl<T: Element> Trainer<T> {
 
     /// One forward and backward pass.
     pub fn run(&mut self, parameters: &impl Params<T>) {
-        let (images, labels) = (self.program.images, self.program.labels);
+        let (images, labels) = (
+            self.program.images,
+            self.program
+                .targets
+                .labels()
+                .expect("labels are the default"),
+        );
         self.executor
             .input_mut(images)
             .copy_from_slice(&self.images);

@@ -11,6 +11,9 @@ use crate::tile::{assert_same, rows_per_tile};
 use inception_tensor::{Element, Pool, Shape, View, ViewMut};
 
 pub mod reference;
+mod soft;
+
+pub use soft::{soft_cross_entropy, soft_cross_entropy_backward};
 
 /// What an exponential costs, in multiplications: tiles are smaller for it.
 const EXP_COST: usize = 16;

@@ -14,6 +14,9 @@ pub enum OptimizerName {
     Nesterov,
     /// PyTorch's RMSprop.
     Rmsprop,
+    /// TensorFlow's, as the Inception papers have it.
+    #[serde(rename = "rmsprop-tf")]
+    RmspropTf,
     /// Adam with decoupled weight decay.
     Adamw,
 }

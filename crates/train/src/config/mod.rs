@@ -2,6 +2,7 @@
 
 mod choices;
 mod defaults;
+mod rule;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -11,8 +12,11 @@ pub use choices::{
     ScheduleName,
 };
 
+pub use rule::ParamRule;
+
 use crate::{Curve, OptimizerConfig, OptimizerKind, Schedule, TrainError};
-use inception_nn::{Aux, Initializer, ModelOptions};
+use inception_data::Mix;
+use inception_nn::{Answers, Aux, Initializer, ModelOptions};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -72,8 +76,11 @@ pub struct TrainConfig {
     pub lr: f64,
     /// Momentum of SGD, nesterov and RMSProp.
     pub momentum: f64,
-    /// Weight decay.
+    /// Weight decay; of weights alone, unless a rule says otherwise.
     pub weight_decay: f64,
+    /// Rates and decays of parameters that differ from the others'.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rule: Vec<ParamRule>,
     /// β₁ of AdamW.
     pub beta1: f64,
     /// β₂ of AdamW.
@@ -97,8 +104,13 @@ pub struct TrainConfig {
     pub label_smoothing: f64,
     /// Weight of each auxiliary loss.
     pub aux_weight: f64,
-    /// Random changes of training images: `none`, `basic` or `paper`.
+    /// Random changes of training images: `none`, `basic`, `crop` or `paper`, and what is
+    /// added to it ([`inception_data::Augment::from_name`]).
     pub augment: String,
+    /// α of mixup; 0 for none.
+    pub mixup: f64,
+    /// α of cutmix; 0 for none.
+    pub cutmix: f64,
     /// Decay of the moving average of weights that is validated and kept; none where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema: Option<f64>,
@@ -204,6 +216,11 @@ impl TrainConfig {
                 eps,
                 momentum,
             },
+            OptimizerName::RmspropTf => OptimizerKind::RmsPropTf {
+                alpha: self.alpha,
+                eps,
+                momentum,
+            },
         };
         OptimizerConfig {
             kind,
@@ -250,6 +267,32 @@ impl TrainConfig {
             dropout: self.dropout,
             ..ModelOptions::default()
         }
+    }
+
+    /// How the images of a batch are mixed.
+    pub fn mix(&self) -> Mix {
+        Mix {
+            mixup: self.mixup,
+            cutmix: self.cutmix,
+        }
+    }
+
+    /// How a step of one batch is recorded.
+    ///
+    /// # Errors
+    /// [`TrainError::Usage`] when a pass is unknown.
+    pub fn program_config(&self) -> Result<inception_nn::TrainConfig, TrainError> {
+        Ok(inception_nn::TrainConfig {
+            batch_size: self.batch_size,
+            label_smoothing: self.label_smoothing,
+            aux_weight: self.aux_weight,
+            frozen: self.freeze.clone(),
+            passes: self.training_passes()?,
+            answers: match self.mix().is_none() {
+                true => Answers::Labels,
+                false => Answers::Shares,
+            },
+        })
     }
 
     /// The rule that first weights are drawn by.

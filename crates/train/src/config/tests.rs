@@ -95,8 +95,8 @@ fn numbers_out_of_range_name_the_setting_the_value_and_the_range() {
             "seed: expected 0 to 9223372036854775807, found 18446744073709551615",
         ),
         (
-            |c| c.augment = "all".into(),
-            "augment: expected none, basic, paper, found \"all\"",
+            |c| c.mixup = -1.0,
+            "mixup: expected a number between 0 and 100, found -1",
         ),
     ];
     for (edit, expected) in cases {
@@ -108,6 +108,11 @@ fn numbers_out_of_range_name_the_setting_the_value_and_the_range() {
         "epochs, steps: expected one of them, found epochs 1 and steps 2"
     );
     assert!(message(|c| c.passes = "fly".into()).starts_with("passes: "));
+    let augment = message(|c| c.augment = "basic+fly".into());
+    assert!(
+        augment.starts_with("augment: expected none, basic, crop or paper"),
+        "{augment}"
+    );
     assert!(
         TrainConfig {
             lr: 1e38,

@@ -3,13 +3,11 @@
 use crate::range::{Range, check_count};
 use crate::{TrainConfig, TrainError};
 use inception_autograd::Passes;
+use inception_data::{Augment, Preprocess};
 use inception_tensor::Pool;
 
 /// Images that one batch may have.
 const MAX_BATCH: u64 = 65_536;
-/// Names that `augment` knows.
-const AUGMENT: [&str; 3] = ["none", "basic", "paper"];
-
 impl TrainConfig {
     /// Checks every setting that can be checked without the model and the data.
     ///
@@ -77,13 +75,9 @@ impl TrainConfig {
     }
 
     fn validate_words(&self) -> Result<(), TrainError> {
-        if !AUGMENT.contains(&self.augment.as_str()) {
-            return Err(TrainError::Usage(format!(
-                "augment: expected {}, found {:?}",
-                AUGMENT.join(", "),
-                self.augment
-            )));
-        }
+        // Which pictures they are changes what `basic` means, not whether it is a word.
+        Augment::from_name(&self.augment, &Preprocess::photograph(224, 224))?;
+        self.mix().validate()?;
         self.training_passes()?;
         Ok(())
     }

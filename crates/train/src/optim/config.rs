@@ -32,6 +32,16 @@ pub enum OptimizerKind {
         /// How much of the buffer of updates stays; 0 keeps none.
         momentum: f64,
     },
+    /// The same in TensorFlow's form, which the Inception papers trained with: the mean of
+    /// squares begins at 1, `eps` is added under the root, and the rate enters the buffer.
+    RmsPropTf {
+        /// Decay of the mean of squares.
+        alpha: f64,
+        /// Added to it, under the root.
+        eps: f64,
+        /// How much of the buffer of updates stays; 0 keeps none.
+        momentum: f64,
+    },
 }
 
 /// An update rule and weight decay, which pulls at weights alone: not at biases nor at the
@@ -63,8 +73,19 @@ impl OptimizerConfig {
             OptimizerKind::Sgd { momentum: 0.0, .. } => &[],
             OptimizerKind::Sgd { .. } => &["momentum_buffer"],
             OptimizerKind::AdamW { .. } => &["exp_avg", "exp_avg_sq"],
-            OptimizerKind::RmsProp { momentum: 0.0, .. } => &["square_avg"],
-            OptimizerKind::RmsProp { .. } => &["square_avg", "momentum_buffer"],
+            OptimizerKind::RmsProp { momentum: 0.0, .. }
+            | OptimizerKind::RmsPropTf { momentum: 0.0, .. } => &["square_avg"],
+            OptimizerKind::RmsProp { .. } | OptimizerKind::RmsPropTf { .. } => {
+                &["square_avg", "momentum_buffer"]
+            }
+        }
+    }
+
+    /// What the first of the buffers begins as; the second begins as 0.
+    pub(super) fn first_value(&self) -> f64 {
+        match self.kind {
+            OptimizerKind::RmsPropTf { .. } => 1.0,
+            _ => 0.0,
         }
     }
 
@@ -90,6 +111,11 @@ impl OptimizerConfig {
                 Range::POSITIVE.check("eps", eps)
             }
             OptimizerKind::RmsProp {
+                alpha,
+                eps,
+                momentum,
+            }
+            | OptimizerKind::RmsPropTf {
                 alpha,
                 eps,
                 momentum,

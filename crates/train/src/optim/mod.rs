@@ -17,14 +17,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) const CHUNK: usize = 16_384;
 
 /// A parameter that an optimiser moves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
     /// Its key in a state dict, which names its buffers.
     pub name: String,
     /// How many numbers it has.
     pub len: usize,
-    /// Whether weight decay pulls at it.
-    pub decays: bool,
+    /// What the learning rate is multiplied by for it.
+    pub lr: f64,
+    /// What the weight decay is multiplied by for it; 0 keeps it from decaying.
+    pub decay: f64,
+}
+
+impl Trained {
+    /// A parameter that moves and decays as the settings say.
+    pub fn new(name: impl Into<String>, len: usize) -> Self {
+        Self {
+            name: name.into(),
+            len,
+            lr: 1.0,
+            decay: 1.0,
+        }
+    }
 }
 
 /// What an update is done with, the same for every parameter of a step.
@@ -61,13 +75,14 @@ struct Buffers<T> {
 /// AdamW     m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;
 ///           w ← (1 − ηλ)w − η/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)
 /// RMSProp   v ← αv + (1−α)g²;  b ← μb + g/(√v + ε);  w ← w − η·b
+/// the TF form  v ← αv + (1−α)g² (v ← 1 at first);  b ← μb + η·g/√(v + ε);  w ← w − b
 /// ```
 ///
 /// A step allocates nothing, and each number is computed from its own gradient and buffers
 /// alone, so results do not depend on the number of threads.
 ///
 /// # Sources
-/// `torch.optim` (SGD, AdamW, RMSprop); Loshchilov and Hutter, "Decoupled Weight Decay
+/// `torch.optim` (SGD, AdamW, RMSprop); `tf.train.RMSPropOptimizer`; Loshchilov and Hutter, "Decoupled Weight Decay
 /// Regularization", 2019.
 ///
 /// # Examples
@@ -79,8 +94,7 @@ struct Buffers<T> {
 ///     kind: OptimizerKind::Sgd { momentum: 0.9, nesterov: false },
 ///     weight_decay: 0.0,
 /// };
-/// let weight = Trained { name: "fc.weight".into(), len: 2, decays: true };
-/// let mut optimizer = Optimizer::new(config, vec![weight]);
+/// let mut optimizer = Optimizer::new(config, vec![Trained::new("fc.weight", 2)]);
 /// let (mut w, update) = ([1.0f64, 2.0], Update { lr: 0.1, scale: 1.0 });
 /// for _ in 0..2 {
 ///     let _ = optimizer.update(&Pool::serial(), 0, update, &mut w, &[1.0, 0.0]);
@@ -97,13 +111,13 @@ pub struct Optimizer<T> {
 }
 
 impl<T: Element> Optimizer<T> {
-    /// An optimiser that has made no step, its buffers zero.
+    /// An optimiser that has made no step.
     pub fn new(config: OptimizerConfig, trained: Vec<Trained>) -> Self {
         let slots = config.slots().len();
-        let buffer = |len: usize, used: bool| vec![T::zero(); if used { len } else { 0 }];
+        let first = T::of(config.first_value());
         let buffers = trained.iter().map(|p| Buffers {
-            first: buffer(p.len, slots > 0),
-            second: buffer(p.len, slots > 1),
+            first: vec![first; if slots > 0 { p.len } else { 0 }],
+            second: vec![T::zero(); if slots > 1 { p.len } else { 0 }],
         });
         Self {
             buffers: buffers.collect(),
@@ -140,18 +154,19 @@ impl<T: Element> Optimizer<T> {
         weights: &mut [T],
         gradient: &[T],
     ) -> Finiteness {
-        let Trained { name, len, decays } = &self.trained[i];
+        let Trained {
+            name,
+            len,
+            lr,
+            decay,
+        } = &self.trained[i];
         assert_eq!([weights.len(), gradient.len()], [*len; 2], "{name}");
         let kind = self.config.kind;
         let rates = Rates {
-            lr: update.lr,
+            lr: update.lr * lr,
             scale: update.scale,
             steps: self.steps,
-            decay: if *decays {
-                self.config.weight_decay
-            } else {
-                0.0
-            },
+            decay: self.config.weight_decay * decay,
         };
         let Buffers { first, second } = &mut self.buffers[i];
         if pool.threads() == 1 || *len <= CHUNK {

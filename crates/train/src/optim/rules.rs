@@ -11,7 +11,7 @@ pub(super) struct Rates {
     pub(super) scale: f64,
     /// How many updates there were before this one.
     pub(super) steps: u64,
-    /// λ, or 0 for parameters that do not decay.
+    /// λ of the parameter.
     pub(super) decay: f64,
 }
 
@@ -42,6 +42,22 @@ pub(super) fn update<T: Element>(
                 rmsprop(rates, alpha, eps, w, g, first)
             } else {
                 rmsprop_momentum(rates, alpha, eps, T::of(momentum), w, g, first, second)
+            }
+        }
+        OptimizerKind::RmsPropTf {
+            alpha,
+            eps,
+            momentum,
+        } => {
+            let k = RmsPropTf {
+                alpha: T::of(alpha),
+                eps: T::of(eps),
+                momentum: T::of(momentum),
+            };
+            if momentum == 0.0 {
+                rmsprop_tf(rates, &k, w, g, first)
+            } else {
+                rmsprop_tf_momentum(rates, &k, w, g, first, second)
             }
         }
     }
@@ -167,6 +183,51 @@ fn rmsprop_momentum<T: Element>(
         *v = alpha * *v + (T::one() - alpha) * g * g;
         *b = momentum * *b + g / (v.sqrt() + eps);
         *w -= lr * *b;
+        bad |= !(w.is_finite() && v.is_finite() && b.is_finite());
+    }
+    !bad
+}
+
+/// Constants of RMSProp in TensorFlow's form.
+struct RmsPropTf<T> {
+    alpha: T,
+    eps: T,
+    momentum: T,
+}
+
+fn rmsprop_tf<T: Element>(
+    rates: &Rates,
+    k: &RmsPropTf<T>,
+    w: &mut [T],
+    g: &[T],
+    square: &mut [T],
+) -> bool {
+    let (lr, scale, decay) = (T::of(rates.lr), T::of(rates.scale), T::of(rates.decay));
+    let mut bad = false;
+    for ((w, &g), v) in w.iter_mut().zip(g).zip(square) {
+        let g = g * scale + decay * *w;
+        *v = k.alpha * *v + (T::one() - k.alpha) * g * g;
+        *w -= lr * g / (*v + k.eps).sqrt();
+        bad |= !(w.is_finite() && v.is_finite());
+    }
+    !bad
+}
+
+fn rmsprop_tf_momentum<T: Element>(
+    rates: &Rates,
+    k: &RmsPropTf<T>,
+    w: &mut [T],
+    g: &[T],
+    square: &mut [T],
+    buffer: &mut [T],
+) -> bool {
+    let (lr, scale, decay) = (T::of(rates.lr), T::of(rates.scale), T::of(rates.decay));
+    let mut bad = false;
+    for (((w, &g), v), b) in w.iter_mut().zip(g).zip(square).zip(buffer) {
+        let g = g * scale + decay * *w;
+        *v = k.alpha * *v + (T::one() - k.alpha) * g * g;
+        *b = k.momentum * *b + lr * g / (*v + k.eps).sqrt();
+        *w -= *b;
         bad |= !(w.is_finite() && v.is_finite() && b.is_finite());
     }
     !bad

@@ -57,6 +57,17 @@ impl Naive {
                     self.second[i] = momentum * self.second[i] + step;
                     w[i] -= lr * self.second[i];
                 }
+                OptimizerKind::RmsPropTf {
+                    alpha,
+                    eps,
+                    momentum,
+                } => {
+                    g += decay * w[i];
+                    self.first[i] = alpha * self.first[i] + (1.0 - alpha) * g * g;
+                    let step = lr * g / (self.first[i] + eps).sqrt();
+                    self.second[i] = momentum * self.second[i] + step;
+                    w[i] -= self.second[i];
+                }
             }
         }
     }
@@ -71,6 +82,13 @@ fn kinds() -> impl Strategy<Value = OptimizerKind> {
         }),
         (0.0..0.99, 0.5..0.9999, 1e-10..1e-3)
             .prop_map(|(beta1, beta2, eps)| OptimizerKind::AdamW { beta1, beta2, eps }),
+        (0.5..0.999, 1e-3..1.0, momentum.clone()).prop_map(|(alpha, eps, momentum)| {
+            OptimizerKind::RmsPropTf {
+                alpha,
+                eps,
+                momentum,
+            }
+        }),
         (0.5..0.999, 1e-10..1e-2, momentum).prop_map(|(alpha, eps, momentum)| {
             OptimizerKind::RmsProp {
                 alpha,
@@ -82,8 +100,13 @@ fn kinds() -> impl Strategy<Value = OptimizerKind> {
 }
 
 fn one(config: OptimizerConfig, len: usize, decays: bool) -> Optimizer<f64> {
-    let name = "w".to_owned();
-    Optimizer::new(config, vec![Trained { name, len, decays }])
+    let name = "w";
+    let decay = if decays { 1.0 } else { 0.0 };
+    let trained = Trained {
+        decay,
+        ..Trained::new(name, len)
+    };
+    Optimizer::new(config, vec![trained])
 }
 
 proptest! {
@@ -97,7 +120,7 @@ proptest! {
         let config = OptimizerConfig { kind, weight_decay };
         config.validate().unwrap();
         let mut optimizer = one(config, 5, decays);
-        let (first, second) = (vec![0.0; 5], vec![0.0; 5]);
+        let (first, second) = (vec![config.first_value(); 5], vec![0.0; 5]);
         let mut naive = Naive { config, decays, first, second, t: 0 };
         let mut stream = Stream::new(&[seed]);
         let mut a: Vec<f64> = (0..5).map(|_| stream.normal()).collect();
@@ -166,16 +189,11 @@ fn buffers_that_overflow_are_reported() {
         beta2: 0.999,
         eps: 1e-8,
     };
-    let trained = Trained {
-        name: "w".into(),
-        len: 1,
-        decays: true,
-    };
     let config = OptimizerConfig {
         kind,
         weight_decay: 0.0,
     };
-    let mut optimizer = Optimizer::<f32>::new(config, vec![trained]);
+    let mut optimizer = Optimizer::<f32>::new(config, vec![Trained::new("w", 1)]);
     let update = Update {
         lr: 0.1,
         scale: 1.0,
@@ -209,4 +227,30 @@ fn settings_out_of_range_are_named() {
         text(decay),
         "weight-decay: expected a finite number of at least 0, found -1"
     );
+}
+
+#[test]
+fn a_parameters_own_rate_and_decay_multiply_those_of_the_run() {
+    let config = OptimizerConfig {
+        kind: OptimizerKind::Sgd {
+            momentum: 0.0,
+            nesterov: false,
+        },
+        weight_decay: 0.1,
+    };
+    let of = |lr, decay| Trained {
+        lr,
+        decay,
+        ..Trained::new("w", 1)
+    };
+    let mut optimizer = Optimizer::new(config, vec![of(1.0, 1.0), of(2.0, 0.0)]);
+    let update = Update {
+        lr: 0.1,
+        scale: 1.0,
+    };
+    for (i, expected) in [(0, 1.0 - 0.1 * 3.1), (1, 1.0 - 0.2 * 3.0)] {
+        let mut w = [1.0f64];
+        let _ = optimizer.update(&Pool::serial(), i, update, &mut w, &[3.0]);
+        assert!((w[0] - expected).abs() < 1e-12, "{i}: {}", w[0]);
+    }
 }

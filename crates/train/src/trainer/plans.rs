@@ -3,11 +3,39 @@
 use crate::doctor::Silence;
 use crate::{TrainConfig, TrainError};
 use inception_autograd::{Executor, Params, RunKey};
-use inception_data::Batch;
-use inception_nn::{EvalProgram, Model, NnError, TrainProgram};
-use inception_tensor::{Arena, Pool};
+use inception_data::{Batch, Mix, Mixture};
+use inception_nn::{EvalProgram, Model, NnError, Targets, TrainProgram};
+use inception_tensor::{Arena, Pool, Shape};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
+
+/// A batch whose images are mixed, and how.
+pub(super) struct MixedBatch {
+    batch: Batch,
+    mixture: Mixture,
+}
+
+impl MixedBatch {
+    /// Mixes the images of batch `number` of a run.
+    pub(super) fn new(mut batch: Batch, mix: Mix, seed: u64, number: u64) -> Self {
+        let image = Shape {
+            n: 1,
+            ..batch.shape()
+        };
+        let mixture = mix.draw(seed, number, image);
+        mixture.apply(&mut batch.images, image);
+        Self { batch, mixture }
+    }
+}
+
+impl Deref for MixedBatch {
+    type Target = Batch;
+
+    fn deref(&self) -> &Batch {
+        &self.batch
+    }
+}
 
 /// A training step ready to run.
 pub(super) struct TrainPlan {
@@ -46,13 +74,7 @@ impl Plans {
     pub(super) fn new(model: Model, config: &TrainConfig, pool: Pool) -> Result<Self, TrainError> {
         Ok(Self {
             model,
-            settings: inception_nn::TrainConfig {
-                batch_size: config.batch_size,
-                label_smoothing: config.label_smoothing,
-                aux_weight: config.aux_weight,
-                frozen: config.freeze.clone(),
-                passes: config.training_passes()?,
-            },
+            settings: config.program_config()?,
             eval_passes: config.eval_passes()?,
             pool,
             train: BTreeMap::new(),
@@ -153,18 +175,23 @@ impl EvalPlan {
 
 impl TrainPlan {
     /// Writes a batch where the plan reads it.
-    pub(super) fn load(&mut self, batch: &Batch) {
+    pub(super) fn load(&mut self, batch: &MixedBatch) {
         let Self { program, executor } = self;
         executor
             .input_mut(program.images)
             .copy_from_slice(&batch.images);
-        executor
-            .labels_mut(program.labels)
-            .copy_from_slice(&batch.labels);
+        match program.targets {
+            Targets::Labels(var) => executor.labels_mut(var).copy_from_slice(&batch.labels),
+            Targets::Shares(var) => {
+                let targets = executor.input_mut(var);
+                let classes = targets.len() / batch.labels.len();
+                batch.mixture.targets(&batch.labels, classes, targets);
+            }
+        }
     }
 
     /// Runs a step on a batch.
-    pub(super) fn run(&mut self, batch: &Batch, params: &impl Params<f32>, key: RunKey) {
+    pub(super) fn run(&mut self, batch: &MixedBatch, params: &impl Params<f32>, key: RunKey) {
         self.load(batch);
         self.executor.prepare(params);
         self.executor.run(params, key);
@@ -187,7 +214,7 @@ impl TrainPlan {
     /// Runs the step again, up to the first layer that computes something not finite.
     pub(super) fn first_non_finite(
         &mut self,
-        batch: &Batch,
+        batch: &MixedBatch,
         params: &impl Params<f32>,
         key: RunKey,
     ) -> Option<String> {

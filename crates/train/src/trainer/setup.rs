@@ -5,13 +5,16 @@ use super::plans::Plans;
 use super::step::Scratch;
 use crate::checkpoint::{Counters, Identity, State, files};
 use crate::log::Log;
-use crate::{Datasets, InitMode, Optimizer, Span, TrainConfig, TrainError, Trained, weights};
+use crate::{
+    Datasets, InitMode, Optimizer, ParamRule, Span, TrainConfig, TrainError, Trained, weights,
+};
 use inception_data::Dataset;
 use inception_nn::{Model, Parameters};
 use inception_store::{Fs, RealFs, RunLock, clean_temps, create_dir_durable, write_atomic};
 use inception_tensor::Pool;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The file that the settings are written into.
 const CONFIG: &str = "config.toml";
@@ -202,6 +205,7 @@ struct Parts {
     identity: Identity,
     span: Span,
     plans: Plans,
+    trained: Vec<Trained>,
     params: Parameters<f32>,
     notes: Vec<String>,
     pool: Pool,
@@ -236,7 +240,9 @@ impl Parts {
                 plans.train(images)?;
             }
         }
+        let trained = trained(&mut plans, &config)?;
         Ok(Self {
+            trained,
             params: match first {
                 First::Drawn => {
                     Parameters::drawn_by(plans.model(), config.initializer(), config.seed)
@@ -276,21 +282,13 @@ impl Parts {
             identity,
             span,
             mut plans,
+            trained,
             params,
             notes,
             pool,
         } = self;
         let plan = plans.train(config.batch_size)?;
-        let specs = params.specs();
-        let trained = plan.program.grads.iter().map(|grad| {
-            let spec = specs.get(grad.param);
-            Trained {
-                name: spec.name.clone(),
-                len: spec.shape.len(),
-                decays: spec.role.decays(),
-            }
-        });
-        let optimizer = Optimizer::new(config.optimizer_config(), trained.collect());
+        let optimizer = Optimizer::new(config.optimizer_config(), trained);
         let scratch = Scratch::new(plan, &params, &config);
         let workers = config
             .workers
@@ -324,6 +322,20 @@ impl Parts {
             notes,
             _lock: lock,
         })
+    }
+}
+
+/// The parameters that a run moves, and how.
+fn trained(plans: &mut Plans, config: &TrainConfig) -> Result<Vec<Trained>, TrainError> {
+    let specs = Arc::clone(plans.model().specs());
+    let grads = plans.train(config.batch_size)?.program.grads.iter();
+    let trained = grads.map(|grad| ParamRule::apply(&config.rule, specs.get(grad.param)));
+    let trained: Vec<Trained> = trained.collect();
+    match ParamRule::idle(&config.rule, &trained) {
+        None => Ok(trained),
+        Some(idle) => Err(TrainError::Usage(format!(
+            "rule: expected a pattern that fits a trained parameter, found {idle}"
+        ))),
     }
 }
 

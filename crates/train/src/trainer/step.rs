@@ -1,7 +1,7 @@
 //! One step: batches, gradients, new weights.
 
 use super::Trainer;
-use super::plans::TrainPlan;
+use super::plans::{MixedBatch, TrainPlan};
 use crate::doctor::{self, Silence};
 use crate::optim::CHUNK;
 use crate::{
@@ -9,7 +9,6 @@ use crate::{
     ema_update,
 };
 use inception_autograd::{ParamId, RunKey};
-use inception_data::Batch;
 use inception_nn::Parameters;
 use inception_tensor::Pool;
 use std::time::Instant;
@@ -67,7 +66,7 @@ impl Trainer {
         let mut silence = self.examination_is_due().then(Silence::default);
         self.remember_statistics();
         let last = loop {
-            let batch = self.next_batch()?;
+            let batch = self.next_mixed_batch()?;
             tally.epoch = batch.epoch;
             let key = self.run_key();
             let plan = self.plans.train(batch.len())?;
@@ -136,6 +135,12 @@ impl Trainer {
         let squares = self.scratch.squares.iter();
         let params = names.zip(squares);
         doctor::stage_norms(params.map(|(p, squares)| (p.name.as_str(), squares * mean * mean)))
+    }
+
+    fn next_mixed_batch(&mut self) -> Result<MixedBatch, TrainError> {
+        let batch = self.next_batch()?;
+        let (seed, number) = (self.config.seed, self.state.counters.batches);
+        Ok(MixedBatch::new(batch, self.config.mix(), seed, number))
     }
 
     /// The learning rate of the next step: the schedule's, halved by each rollback.
@@ -220,7 +225,7 @@ impl Trainer {
     }
 
     /// Leaves the step out: running statistics as before it, the step counted.
-    fn give_up(&mut self, batch: &Batch, key: RunKey, what: String) -> Bad {
+    fn give_up(&mut self, batch: &MixedBatch, key: RunKey, what: String) -> Bad {
         for (id, saved) in &self.scratch.statistics {
             self.state.params.get_mut(*id).copy_from_slice(saved);
         }
@@ -231,7 +236,7 @@ impl Trainer {
         self.bad(batch, what, layer)
     }
 
-    fn bad(&self, batch: &Batch, what: String, layer: Option<String>) -> Bad {
+    fn bad(&self, batch: &MixedBatch, what: String, layer: Option<String>) -> Bad {
         let origins = batch.items.iter().map(|&i| self.datasets.train.origin(i));
         Bad {
             epoch: batch.epoch + 1,
@@ -294,7 +299,7 @@ impl Scratch {
 }
 
 impl Tally {
-    fn add(&mut self, plan: &TrainPlan, batch: &Batch) {
+    fn add(&mut self, plan: &TrainPlan, batch: &MixedBatch) {
         let program = &plan.program;
         let images = batch.len() as f64;
         self.batches += 1;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use inception_autograd::{Executor, Passes, RunKey};
 use inception_nn::{EvalProgram, Model, Parameters, TrainConfig, TrainProgram};
 use inception_tensor::{Calibration, Element, Pool, Stream};
-use inception_train::{Optimizer, OptimizerConfig, OptimizerKind, Trained, Update};
+use inception_train::{Optimizer, OptimizerConfig, OptimizerKind, ParamRule, Update};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -63,7 +63,9 @@ impl<T: Element> Work<'_, T> {
         let labels: Vec<u32> = labels.collect();
         let before = |executor: &mut Executor<T>| {
             executor.input_mut(program.images).copy_from_slice(&images);
-            executor.labels_mut(program.labels).copy_from_slice(&labels);
+            executor
+                .labels_mut(program.targets.labels().expect("labels are the default"))
+                .copy_from_slice(&labels);
         };
         let mut optimizer = self.optimizer(&program);
         // So small a rate leaves even noise for labels without effect.
@@ -96,14 +98,8 @@ impl<T: Element> Work<'_, T> {
             weight_decay: 1e-4,
         };
         let specs = self.model.specs();
-        let trained = program.grads.iter().map(|grad| {
-            let spec = specs.get(grad.param);
-            Trained {
-                name: spec.name.clone(),
-                len: spec.shape.len(),
-                decays: spec.role.decays(),
-            }
-        });
+        let grads = program.grads.iter();
+        let trained = grads.map(|grad| ParamRule::apply(&[], specs.get(grad.param)));
         Optimizer::new(config, trained.collect())
     }
 

@@ -1,10 +1,10 @@
 //! The flags of `inception train`.
 
-use crate::args::{Common, InputShape};
+use crate::args::{ByteSize, Common, InputShape};
 use clap::Args;
 use inception_train::{
     AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
-    ScheduleName, TrainConfig,
+    ParamRule, ScheduleName, TrainConfig,
 };
 use serde::de::DeserializeOwned;
 use std::path::PathBuf;
@@ -25,9 +25,16 @@ pub(crate) struct TrainArgs {
     /// Validate on this share of the training set instead of the data set's own part
     #[arg(long, value_name = "X", help_heading = "Data")]
     holdout: Option<f64>,
-    /// Random changes of training images: none, basic or paper
-    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    /// Random changes of training images: none, basic, crop or paper, and +jitter,
+    /// +randaugment, +trivialaugment, +erase
+    #[arg(long, value_name = "NAMES", help_heading = "Data")]
     augment: Option<String>,
+    /// Blend each image with another, by a share from Beta(X, X); 0.2 is usual
+    #[arg(long, value_name = "X", help_heading = "Data")]
+    mixup: Option<f64>,
+    /// Paste a part of another image into each, by a share from Beta(X, X); 1 is usual
+    #[arg(long, value_name = "X", help_heading = "Data")]
+    cutmix: Option<f64>,
     /// Visit training images in the data set's order
     #[arg(long, conflicts_with = "order", help_heading = "Data")]
     no_shuffle: bool,
@@ -84,8 +91,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "X", help_heading = "Training")]
     layer_decay: Option<f64>,
 
-    /// Settings that go together: shapes, fashion-mnist, cifar, photographs, paper
-    /// [default: by the data set]
+    /// Settings that go together; `inception recipes` lists them [default: by the data set]
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     pub(super) recipe: Option<String>,
     /// Passes over the training set
@@ -102,10 +108,14 @@ pub(crate) struct TrainArgs {
     /// Images in a batch
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub(super) batch_size: Option<usize>,
+    /// Cut steps into batches that fit so much memory, such as 800MB or 2GiB; says what was
+    /// chosen before the first step
+    #[arg(long, value_name = "SIZE", help_heading = "Training")]
+    pub(super) memory_budget: Option<ByteSize>,
     /// Batches whose gradients one update takes the mean of
     #[arg(long, value_name = "N", help_heading = "Training")]
     accumulate: Option<u64>,
-    /// Update rule: sgd, nesterov, rmsprop or adamw
+    /// Update rule: sgd, nesterov, adamw, rmsprop (PyTorch's) or rmsprop-tf (TensorFlow's)
     #[arg(long, value_name = "NAME", value_parser = word::<OptimizerName>, help_heading = "Training")]
     optimizer: Option<OptimizerName>,
     /// The highest learning rate
@@ -132,6 +142,9 @@ pub(crate) struct TrainArgs {
         help_heading = "Training"
     )]
     weight_decay: Option<f64>,
+    /// Rate and decay of some parameters, relative to the others: '*.bias lr=2 decay=0'
+    #[arg(long, value_name = "RULE", help_heading = "Training")]
+    rule: Vec<ParamRule>,
     /// β₁ of adamw
     #[arg(long, value_name = "X", help_heading = "Training")]
     beta1: Option<f64>,
@@ -205,6 +218,9 @@ pub(crate) struct TrainArgs {
     /// With --resume: use the flags that are given even where they differ from the run's
     #[arg(long, requires = "resume", help_heading = "Run")]
     pub(super) force_config: bool,
+    /// Print the settings that all flags add up to as TOML, for --config, and do nothing
+    #[arg(long, conflicts_with = "resume", help_heading = "Run")]
+    pub(super) print_config: bool,
     /// Epochs between validations; 0 validates at the end alone
     #[arg(long, value_name = "N", help_heading = "Run")]
     val_every: Option<u64>,
@@ -276,6 +292,8 @@ impl TrainArgs {
         set_some(&mut config.data_dir, &self.data_dir);
         set_some(&mut config.holdout, &self.holdout);
         set(&mut config.augment, &self.augment);
+        set(&mut config.mixup, &self.mixup);
+        set(&mut config.cutmix, &self.cutmix);
         set(&mut config.order, &self.order);
         if self.no_shuffle {
             config.order = Order::Sequential;
@@ -312,6 +330,9 @@ impl TrainArgs {
         set(&mut config.lr, &self.lr);
         set(&mut config.momentum, &self.momentum);
         set(&mut config.weight_decay, &self.weight_decay);
+        if !self.rule.is_empty() {
+            config.rule.clone_from(&self.rule);
+        }
         set(&mut config.beta1, &self.beta1);
         set(&mut config.beta2, &self.beta2);
         set(&mut config.alpha, &self.alpha);
