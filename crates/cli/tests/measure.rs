@@ -226,11 +226,17 @@ fn a_preview_is_a_sheet_of_what_training_sees() {
     let place = Place::new();
     let preview = "data preview shapes --images 6 --columns 3 --augment basic+trivialaugment";
     let report = place.json(&format!("{preview} --mixup 0.2 --out sheet.png"));
-    assert_eq!((&report["images"], &report["width"]), (&6.into(), &112.into()));
+    assert_eq!(
+        (&report["images"], &report["width"]),
+        (&6.into(), &112.into())
+    );
     let bytes = std::fs::read(place.path("sheet.png")).unwrap();
     assert!(bytes.starts_with(b"\x89PNG"));
     place.run(&format!("{preview} --mixup 0.2 --out again.png"));
     assert_eq!(bytes, std::fs::read(place.path("again.png")).unwrap());
     let message = place.fail(2, "data preview shapes --augment fly");
-    assert!(message.starts_with("augment: expected none, basic, crop or paper"), "{message}");
+    assert!(
+        message.starts_with("augment: expected none, basic, crop or paper"),
+        "{message}"
+    );
 }

@@ -71,6 +71,7 @@ fn the_help() {
       summary      Show layers, shapes, parameters, FLOPs and memory of a model
       bench        Measure the speed of inference or training of a model on this machine
       models       List the models: name, input, parameters, multiply-adds, FLOPs, source
+      recipes      List the recipes of training, or print one with its sources
       data         Describe and verify data sets
       report       Write a page about a run: curves, stability, confusion, calibration, worst images
       doctor       Show CPU features, kernels and threads, and check gradients on this machine
@@ -121,6 +122,8 @@ fn every_command_has_a_help_and_the_model_list_is_an_object() {
         "data info",
         "data check",
         "data baseline",
+        "data preview",
+        "recipes",
         "doctor",
         "completions",
     ] {

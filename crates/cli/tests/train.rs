@@ -333,19 +333,28 @@ fn a_run_that_diverges_ends_with_its_own_status_and_keeps_its_checkpoint() {
 fn recipes_are_printed_changed_and_used() {
     let place = Place::new();
     let list = place.run("recipes");
-    assert!(list.contains("googlenet-bvlc-quick  BVLC's GoogLeNet"), "{list}");
+    assert!(
+        list.contains("googlenet-bvlc-quick  BVLC's GoogLeNet"),
+        "{list}"
+    );
     let text = place.run("recipes googlenet-paper");
     assert!(text.contains("Going Deeper with Convolutions") && text.contains("ema = 0.9999"));
     place.write("mine.toml", text.replace("lr = 0.02", "lr = 0.03"));
     let printed = place.run("train --config mine.toml --data shapes --print-config");
-    assert!(printed.contains("lr = 0.03\n") && printed.contains("epochs = 60\n"), "{printed}");
+    assert!(
+        printed.contains("lr = 0.03\n") && printed.contains("epochs = 60\n"),
+        "{printed}"
+    );
     // What is printed is a configuration, and printing it again changes nothing.
     place.write("all.toml", &printed);
     assert_eq!(place.run("train --config all.toml --print-config"), printed);
     let bvlc = place.run("train --recipe googlenet-bvlc --print-config");
     assert!(bvlc.contains(r#"rule = ["*.bias lr=2 decay=0"]"#), "{bvlc}");
     let message = place.fail(2, "recipes fast");
-    assert!(message.starts_with("recipe: expected one of shapes"), "{message}");
+    assert!(
+        message.starts_with("recipe: expected one of shapes"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -361,8 +370,14 @@ fn mixed_images_train_within_a_memory_budget() {
         .unwrap();
     let said = text(&output);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("memory budget 10.0 MiB: batches of "), "{said}");
+    assert!(
+        said.contains("memory budget 10.0 MiB: batches of "),
+        "{said}"
+    );
     let message = place.fail(3, &format!("{train} --memory-budget 100KB --out none"));
-    assert!(message.starts_with("memory-budget: the smallest batch needs"), "{message}");
+    assert!(
+        message.starts_with("memory-budget: the smallest batch needs"),
+        "{message}"
+    );
     assert!(!place.path("none").exists());
 }

@@ -102,7 +102,9 @@ mod tests {
             width: 5,
             height: 3,
             channels,
-            pixels: (0..15 * channels).map(|i| (i as u8).wrapping_mul(11) ^ seed).collect(),
+            pixels: (0..15 * channels)
+                .map(|i| (i as u8).wrapping_mul(11) ^ seed)
+                .collect(),
         }
     }
 

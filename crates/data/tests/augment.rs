@@ -15,11 +15,7 @@ fn golden() -> Value {
 /// The picture of the script.
 fn picture(width: usize, height: usize, channels: usize) -> Image {
     let byte = |i: usize| {
-        let (k, x, y) = (
-            i % channels,
-            i / channels % width,
-            i / channels / width,
-        );
+        let (k, x, y) = (i % channels, i / channels % width, i / channels / width);
         ((7 * x + 13 * y + 29 * k + 5 * (x * y % 31)) % 256 / 2) as u8
     };
     Image {
@@ -110,7 +106,10 @@ fn policies_draw_every_operation_within_torchvisions_ranges() {
             } else {
                 expected
             };
-            assert!((strength.abs() - expected).abs() < 1e-6, "{name} {strength}");
+            assert!(
+                (strength.abs() - expected).abs() < 1e-6,
+                "{name} {strength}"
+            );
             names.insert(name);
         }
         assert_eq!(names.len(), 14);
@@ -124,7 +123,10 @@ fn policies_draw_every_operation_within_torchvisions_ranges() {
             "Solarize" => (most, 255.0),
             _ => (0.0, most),
         };
-        assert!((low - 1e-6..=high + 1e-6).contains(&strength.abs()), "{name} {strength}");
+        assert!(
+            (low - 1e-6..=high + 1e-6).contains(&strength.abs()),
+            "{name} {strength}"
+        );
     }
     let both = Policy::RAND.draw(11, 9, &mut Stream::new(&[1]));
     assert_eq!(both.len(), 2);
@@ -166,7 +168,13 @@ fn the_same_stream_gives_the_same_image_and_another_stream_another() {
         Preprocess::photograph(24, 24),
         Preprocess::exact([3, 30, 40], &[0.5; 3], &[0.25; 3]),
     ] {
-        for name in ["basic", "crop", "paper", "none+randaugment", "basic+trivialaugment+erase:1"] {
+        for name in [
+            "basic",
+            "crop",
+            "paper",
+            "none+randaugment",
+            "basic+trivialaugment+erase:1",
+        ] {
             let augment = Augment::from_name(name, &preprocess).unwrap();
             let pipeline = Pipeline::new(preprocess.clone(), augment).unwrap();
             let run = |seed: u64| {
@@ -229,13 +237,18 @@ fn shares_follow_the_beta_distribution() {
             mixup: alpha,
             cutmix: 0.0,
         };
-        let keeps: Vec<f64> = (0..4000).map(|batch| mix.draw(1, batch, shape).keep()).collect();
+        let keeps: Vec<f64> = (0..4000)
+            .map(|batch| mix.draw(1, batch, shape).keep())
+            .collect();
         let mean = keeps.iter().sum::<f64>() / 4000.0;
         let var = keeps.iter().map(|k| (k - mean).powi(2)).sum::<f64>() / 4000.0;
         // Beta(α, α): mean 1/2, variance 1/(4(2α + 1)).
         let expected = 1.0 / (4.0 * (2.0 * alpha + 1.0));
         assert!((mean - 0.5).abs() < 0.03, "{alpha}: {mean}");
-        assert!((var / expected - 1.0).abs() < 0.1, "{alpha}: {var} {expected}");
+        assert!(
+            (var / expected - 1.0).abs() < 0.1,
+            "{alpha}: {var} {expected}"
+        );
     }
     assert_eq!(Mix::default().draw(1, 2, shape), Mixture::None);
 }

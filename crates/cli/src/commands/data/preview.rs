@@ -111,7 +111,10 @@ fn pictures(args: &PreviewArgs, opened: Opened) -> Result<Vec<Image>> {
         n: 1,
         ..batch.shape()
     };
-    mix.draw(args.seed, 0, image).apply(&mut batch.images, image);
+    mix.draw(args.seed, 0, image)
+        .apply(&mut batch.images, image);
     let images = batch.images.chunks_exact(image.len());
-    Ok(images.map(|numbers| restore(&preprocess, numbers)).collect())
+    Ok(images
+        .map(|numbers| restore(&preprocess, numbers))
+        .collect())
 }
