@@ -17,6 +17,8 @@ pub(crate) struct Chosen<'a> {
     pub(crate) data: Option<&'a str>,
     pub(crate) model: Option<&'a str>,
     pub(crate) recipe: Option<&'a str>,
+    /// The highest learning rate; who chooses it needs no guard.
+    pub(crate) lr: Option<f64>,
 }
 
 /// The settings for a data set and a model.
@@ -29,7 +31,8 @@ pub(crate) fn settings(chosen: Chosen<'_>) -> Result<TrainConfig> {
     let mut config = Recipe::find(chosen.recipe.unwrap_or(kind.recipe()))?.settings();
     config.data = data.to_owned();
     let model = inception_nn::find(chosen.model.unwrap_or(&config.model))?;
-    if model.name != config.model && WITHOUT_BATCH_NORM.contains(&model.name) {
+    let is_guarded = model.name != config.model && chosen.lr.is_none();
+    if is_guarded && WITHOUT_BATCH_NORM.contains(&model.name) {
         config.lr = config.lr.min(RATE_WITHOUT_BATCH_NORM);
         config.clip_grad = config.clip_grad.or(Some(5.0));
     }

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &RecipesArgs) -> Result<Outcome> {
         let recipes = chosen.iter().map(row).collect();
         output::json(&Report { recipes })?;
     } else if args.name.is_some() {
-        output::print(chosen[0].text)?;
+        output::print(&to_change(&chosen[0]))?;
     } else {
         let rows: Vec<(&str, String)> = chosen
             .iter()
@@ -54,4 +54,9 @@ pub(crate) fn run(args: &RecipesArgs) -> Result<Outcome> {
         output::print(&pairs(&rows))?;
     }
     Ok(Outcome::Done)
+}
+
+/// The file, and the name for what it does not name: otherwise that would follow from the data.
+fn to_change(recipe: &Recipe) -> String {
+    format!("{}recipe = \"{}\"\n", recipe.text, recipe.name)
 }

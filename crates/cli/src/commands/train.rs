@@ -78,6 +78,7 @@ fn settings(args: &TrainArgs) -> Result<TrainConfig> {
         data: args.data.as_deref(),
         model: args.model.as_deref(),
         recipe: args.recipe.as_deref(),
+        lr: args.lr,
     })?;
     args.apply(&mut config);
     config.validate()?;

@@ -125,7 +125,7 @@ pub(crate) struct TrainArgs {
         allow_negative_numbers = true,
         help_heading = "Training"
     )]
-    lr: Option<f64>,
+    pub(super) lr: Option<f64>,
     /// Momentum of sgd, nesterov and rmsprop
     #[arg(
         long,
