@@ -200,7 +200,7 @@ impl TrainPlan {
     /// As [`TrainPlan::run`], to the same bits, and counts channels that stay silent.
     pub(super) fn run_watched(
         &mut self,
-        batch: &Batch,
+        batch: &MixedBatch,
         params: &impl Params<f32>,
         key: RunKey,
         silence: &mut Silence,
