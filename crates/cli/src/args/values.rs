@@ -61,7 +61,7 @@ impl FromStr for ByteSize {
             _ => f64::NAN,
         };
         match number.parse::<f64>().map(|n| n * unit) {
-            Ok(bytes) if bytes >= 1.0 && bytes < 1e18 => Ok(Self(bytes as u64)),
+            Ok(bytes) if (1.0..1e18).contains(&bytes) => Ok(Self(bytes as u64)),
             _ => Err("expected a number of bytes, such as 800MB or 2GiB".to_owned()),
         }
     }
