@@ -72,7 +72,7 @@ fn the_help() {
       bench        Measure the speed of inference or training of a model on this machine
       models       List the models: name, input, parameters, multiply-adds, FLOPs, source
       recipes      List the recipes of training, or print one with its sources
-      data         Describe and verify data sets
+      data         Get, describe and verify data sets
       report       Write a page about a run: curves, stability, confusion, calibration, worst images
       doctor       Show CPU features, kernels and threads, and check gradients on this machine
       completions  Print a shell's completion script

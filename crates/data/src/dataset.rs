@@ -2,6 +2,7 @@
 
 use crate::decode::panic_message;
 use crate::{DataError, DecodeNote};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A decoded picture: `height` rows of `width` pixels of `channels` bytes.
@@ -61,6 +62,17 @@ pub trait Dataset: Send + Sync {
 
     /// Names of the classes, by label.
     fn classes(&self) -> &[String];
+
+    /// What the classes are in words, by label; empty where the names say it already.
+    fn titles(&self) -> &[String] {
+        &[]
+    }
+
+    /// Runs of items that lie behind one another on disk, in one shard or archive; empty
+    /// where any order reads equally fast.
+    fn runs(&self) -> &[Range<usize>] {
+        &[]
+    }
 
     /// The label of item `i`, without decoding it.
     ///

@@ -47,6 +47,14 @@ pub enum DataError {
         /// Why.
         source: Box<DataError>,
     },
+    /// A file could not be had from a server.
+    #[error("{}: {message}", .url.escape_debug())]
+    Fetch {
+        /// The address.
+        url: String,
+        /// Why, and what to do instead.
+        message: String,
+    },
     /// Code that read an item panicked.
     #[error("{origin}: reading it failed unexpectedly: {message}")]
     Panicked {
@@ -86,7 +94,7 @@ impl DataError {
     /// What sort of problem this is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io { .. } => ErrorKind::Io,
+            Self::Io { .. } | Self::Fetch { .. } => ErrorKind::Io,
             Self::Malformed { .. } | Self::Panicked { .. } | Self::TooManyBad { .. } => {
                 ErrorKind::Malformed
             }

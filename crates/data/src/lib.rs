@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod archive;
 pub mod baseline;
 mod cifar;
 mod dataset;
@@ -8,17 +9,22 @@ mod decode;
 mod digest;
 mod error;
 mod escape;
+mod fetch;
 mod folder;
 mod idx;
+mod imagenet;
+mod layout;
 mod loader;
 mod preview;
 mod report;
 pub mod shapes;
+mod shards;
 mod spec;
 mod stats;
 mod subset;
 mod transform;
 
+pub use archive::{ArchiveLimits, Archived};
 pub use cifar::{Cifar, CifarKind, CifarSize, OpenedCifar};
 pub use dataset::{Dataset, Image, Inspection, Sample, Split};
 pub use decode::{
@@ -27,10 +33,12 @@ pub use decode::{
 };
 pub use error::{DataError, ErrorKind};
 pub use escape::{escape, escape_path};
+pub use fetch::{FetchEvent, Fetchable, RemoteFile, fetch_files};
 pub use folder::{EmptyClasses, Folder, FolderLimits, FolderOptions, FollowSymlinks, OpenedFolder};
 pub use idx::{FASHION_MNIST_CLASSES, FASHION_MNIST_SYSTEM_DIR, FashionMnist, Idx};
 pub use loader::{
-    BadImages, Batch, LastBatch, Loader, LoaderConfig, Order, Position, SkipReport, SkippedItem,
+    BadImages, Batch, LastBatch, Loader, LoaderConfig, Order, Position, Share, SkipReport,
+    SkippedItem,
 };
 pub use preview::{encode_png, restore, sheet};
 pub use report::{Notice, Report, Tally};

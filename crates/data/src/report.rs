@@ -29,6 +29,8 @@ pub enum Notice {
     TwinClasses,
     /// Files with the same content.
     DuplicateContent,
+    /// An archive that ends without the two empty blocks that mark its end.
+    ArchiveEnd,
     /// The split that was asked for does not exist; another stands in for it.
     SplitReplaced,
 }
@@ -61,6 +63,7 @@ impl Notice {
             Self::HiddenClass => "class folder whose name begins with a dot",
             Self::TwinClasses => "class names that look alike",
             Self::DuplicateContent => "files with the same content",
+            Self::ArchiveEnd => "archive without the two empty blocks at its end",
             Self::SplitReplaced => "split replaced by another",
         }
     }
@@ -117,6 +120,16 @@ impl Report {
     /// Whether nothing was noticed.
     pub fn is_empty(&self) -> bool {
         self.tallies.is_empty()
+    }
+
+    /// Adds everything that `other` noticed.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (notice, tally) in other.tallies {
+            let mine = self.tallies.entry(notice).or_default();
+            mine.count += tally.count;
+            let room = Self::EXAMPLES.saturating_sub(mine.examples.len());
+            mine.examples.extend(tally.examples.into_iter().take(room));
+        }
     }
 
     /// A line of text for each notice: `3 × skipped: symbolic link (a, b, c)`.

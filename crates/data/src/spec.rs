@@ -1,12 +1,14 @@
 //! From what a user writes to a dataset.
 
+use crate::layout::{open_cifar, open_path};
 use crate::shapes::{Shapes, ShapesConfig};
 use crate::{
-    Cifar, CifarKind, CifarSize, DataError, Dataset, FashionMnist, Folder, FolderOptions, Holdout,
-    IMAGENET_MEAN, IMAGENET_STD, Idx, Preprocess, Report, ResizeSpec, Size, Split, escape_path,
+    ArchiveLimits, Cifar, CifarKind, CifarSize, DataError, Dataset, FashionMnist, FolderOptions,
+    Holdout, IMAGENET_MEAN, IMAGENET_STD, Idx, Preprocess, Report, ResizeSpec, Size, Split,
+    escape_path,
 };
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What `--data` names: a data set by name or by path.
@@ -18,7 +20,8 @@ pub enum DatasetSpec {
     FashionMnist,
     /// CIFAR-10 or CIFAR-100.
     Cifar(CifarKind),
-    /// A folder; what is in it tells the rest.
+    /// A folder, of which what is in it tells the rest, or shards: `a-{000..146}.tar`,
+    /// `a-{split}-{000..146}.tar`.
     Path(PathBuf),
 }
 
@@ -29,6 +32,8 @@ pub struct OpenOptions {
     pub data_dir: Option<PathBuf>,
     /// How folders of images are read.
     pub folder: FolderOptions,
+    /// What archives may ask for.
+    pub archives: ArchiveLimits,
     /// How many records CIFAR files must have.
     pub cifar: CifarSize,
     /// What shapes are drawn.
@@ -91,6 +96,7 @@ impl DatasetSpec {
     /// Fashion-MNIST, CIFAR and IDX folders have a training and a test set: [`Split::Val`]
     /// is the test set unless [`OpenOptions::holdout`] asks for a part of the training set.
     /// Folders have `train/`, `val/` and perhaps `test/`, else [`Split::Test`] is `val/`.
+    /// ImageNet's test labels are secret: [`Split::Test`] is its validation set.
     ///
     /// # Errors
     /// When the data are not there, are malformed or above a limit.
@@ -148,8 +154,19 @@ impl fmt::Display for DatasetSpec {
 }
 
 impl Opened {
+    /// Photographs of any size.
+    pub(crate) fn photographs(dataset: Arc<dyn Dataset>, report: Report) -> Self {
+        Self {
+            dataset,
+            report,
+            native: None,
+            mean: IMAGENET_MEAN.to_vec(),
+            std: IMAGENET_STD.to_vec(),
+        }
+    }
+
     /// A dataset whose pictures all have the shape `native`.
-    fn uniform(
+    pub(crate) fn uniform(
         dataset: impl Dataset + 'static,
         native: [usize; 3],
         mean: &[f32],
@@ -164,7 +181,7 @@ impl Opened {
         }
     }
 
-    fn fashion_mnist(data: Idx) -> Self {
+    pub(crate) fn fashion_mnist(data: Idx) -> Self {
         let native = data.native();
         Self::uniform(data, native, &[0.286], &[0.353])
     }
@@ -197,79 +214,4 @@ fn for_channels(values: &[f32], channels: usize) -> Vec<f32> {
     }
     let mean = values.iter().sum::<f32>() / values.len() as f32;
     vec![mean; channels]
-}
-
-fn open_cifar(
-    kind: CifarKind,
-    dir: &Path,
-    split: Split,
-    options: &OpenOptions,
-) -> Result<Opened, DataError> {
-    let (mean, std) = match kind {
-        CifarKind::Cifar10 => ([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]),
-        CifarKind::Cifar100 => ([0.5071, 0.4865, 0.4409], [0.2673, 0.2564, 0.2762]),
-    };
-    let opened = Cifar::open(kind, dir, split, options.cifar)?;
-    Ok(Opened {
-        report: opened.report,
-        ..Opened::uniform(opened.dataset, [3, 32, 32], &mean, &std)
-    })
-}
-
-/// Opens what lies at `path`.
-fn open_path(path: &Path, split: Split, options: &OpenOptions) -> Result<Opened, DataError> {
-    if !path.exists() {
-        return Err(DataError::Usage(format!(
-            "{}: there is no such path, and no data set is called so; names are {}",
-            escape_path(path),
-            DatasetSpec::NAMES.join(", ")
-        )));
-    }
-    if !path.is_dir() {
-        return Err(DataError::Usage(format!(
-            "{}: a data set is a folder with train/CLASS/ and val/CLASS/, with CIFAR binaries \
-             or with IDX files; this is a file",
-            escape_path(path)
-        )));
-    }
-    let has_split = ["train", "val", "test"]
-        .iter()
-        .any(|s| path.join(s).is_dir());
-    if !has_split {
-        if let Some(kind) = Cifar::kind_in(path) {
-            return open_cifar(kind, path, split, options);
-        }
-        if Idx::is_in(path) {
-            return open_idx(path, split);
-        }
-        for kind in [CifarKind::Cifar10, CifarKind::Cifar100] {
-            if let Err(error @ DataError::Malformed { .. }) = Cifar::find(kind, Some(path)) {
-                return Err(error);
-            }
-        }
-    }
-    let opened = Folder::open(path, split, &options.folder)?;
-    Ok(Opened {
-        dataset: Arc::new(opened.dataset),
-        report: opened.report,
-        native: None,
-        mean: IMAGENET_MEAN.to_vec(),
-        std: IMAGENET_STD.to_vec(),
-    })
-}
-
-/// Opens a folder of IDX files. MNIST and Fashion-MNIST have the same file names: a folder
-/// with `fashion` in its name holds the latter.
-fn open_idx(path: &Path, split: Split) -> Result<Opened, DataError> {
-    let name = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let is_fashion = name.file_name().is_some_and(|n| {
-        let name = n.to_string_lossy().to_lowercase();
-        name.contains("fashion")
-    });
-    if is_fashion {
-        return Ok(Opened::fashion_mnist(FashionMnist::open(path, split)?));
-    }
-    let data = Idx::open(path, split, None)?;
-    let native = data.native();
-    Ok(Opened::uniform(data, native, &[0.1307], &[0.3081]))
 }

@@ -2,9 +2,10 @@
 
 use inception_data::{
     Augment, BadImages, Batch, DataError, Dataset, ErrorKind, Image, LastBatch, Loader,
-    LoaderConfig, Order, Pipeline, Position, Preprocess, Sample,
+    LoaderConfig, Order, Pipeline, Position, Preprocess, Sample, Share,
 };
 use proptest::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,6 +18,7 @@ struct Numbers {
     classes: Vec<String>,
     bad: Vec<usize>,
     panicking: Vec<usize>,
+    runs: Vec<Range<usize>>,
     reads: AtomicUsize,
 }
 
@@ -27,6 +29,7 @@ impl Numbers {
             classes: (0..3).map(|c| c.to_string()).collect(),
             bad: Vec::new(),
             panicking: Vec::new(),
+            runs: Vec::new(),
             reads: AtomicUsize::new(0),
         }
     }
@@ -69,6 +72,10 @@ impl Dataset for Numbers {
 
     fn origin(&self, i: usize) -> String {
         format!("numbers/{i}.png")
+    }
+
+    fn runs(&self) -> &[Range<usize>] {
+        &self.runs
     }
 
     fn fingerprint(&self) -> u64 {
@@ -267,7 +274,11 @@ fn a_bad_item_fails_with_its_number_and_origin() {
         assert_eq!(error.to_string(), "item 7 (numbers/7.png): damaged");
         assert_eq!(error.kind(), ErrorKind::Malformed);
         assert!(loader.next().is_none());
-        assert_eq!(loader.position(), Position { epoch: 0, batch: 1 });
+        let first = Position {
+            batch: 1,
+            ..Position::default()
+        };
+        assert_eq!(loader.position(), first);
     }
 }
 
@@ -295,6 +306,100 @@ fn skipped_items_leave_the_batch_shorter_and_no_other_item_moves() {
         assert_eq!(report.examples[0].origin, "numbers/3.png");
         assert_eq!(report.examples[0].reason, "numbers/3.png: damaged");
     }
+}
+
+#[test]
+fn items_left_out_before_a_resume_in_mid_epoch_count_towards_the_limit() {
+    for workers in [0, 2] {
+        let config = |at_most| sequential(BadImages::Skip { at_most }, workers);
+        let mut first = loader(with_bad(&[3, 17]), config(1)).unwrap();
+        first.next().unwrap().unwrap();
+        let position = first.position();
+        assert_eq!((position.batch, position.skipped), (1, 1));
+        let resume = |at_most, start| {
+            let config = LoaderConfig {
+                start,
+                ..config(at_most)
+            };
+            loader(with_bad(&[3, 17]), config).unwrap()
+        };
+        let error = resume(1, position).find_map(Result::err).unwrap();
+        let DataError::TooManyBad { skipped, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(skipped, 2);
+        let mut whole = resume(2, position);
+        assert_eq!(whole.by_ref().map(Result::unwrap).count(), 7);
+        assert_eq!((whole.skipped().this_epoch, whole.skipped().total), (2, 3));
+        // The end of an epoch is the beginning of the next, where nothing was left out yet.
+        let end = Position {
+            batch: 4,
+            ..position
+        };
+        assert!(resume(2, end).all(|b| b.is_ok()));
+    }
+}
+
+#[test]
+fn shares_of_a_shuffled_order_make_up_the_batches_of_one_process() {
+    let items = |share, batch_size| -> Vec<Vec<usize>> {
+        let config = LoaderConfig {
+            share,
+            seed: 5,
+            ..config(batch_size, 1)
+        };
+        run(Numbers::new(22), config)
+            .into_iter()
+            .map(|b| b.2)
+            .collect()
+    };
+    let whole = items(Share::default(), 6);
+    let parts: Vec<_> = (0..3)
+        .map(|rank| items(Share { rank, ranks: 3 }, 2))
+        .collect();
+    for (i, batch) in whole.iter().take(3).enumerate() {
+        let mut together: Vec<usize> = parts.iter().flat_map(|p| p[i].clone()).collect();
+        let mut batch = batch.clone();
+        together.sort_unstable();
+        batch.sort_unstable();
+        assert_eq!(together, batch);
+    }
+    // One of 22 items is left out, so that all have seven.
+    assert!(
+        parts
+            .iter()
+            .all(|p| p.iter().map(Vec::len).sum::<usize>() == 7)
+    );
+}
+
+#[test]
+fn runs_are_read_a_few_at_a_time_in_a_new_order_each_epoch() {
+    let data = || Numbers {
+        runs: vec![0..5, 5..9, 9..15, 15..20],
+        ..Numbers::new(20)
+    };
+    let items = |mix, share| -> Vec<Vec<usize>> {
+        let config = LoaderConfig {
+            order: Order::Runs { mix },
+            share,
+            ..config(20, 2)
+        };
+        run(data(), config).into_iter().map(|b| b.2).collect()
+    };
+    let run_of = |item: usize| data().runs.iter().position(|r| r.contains(&item)).unwrap();
+    let one = items(1, Share::default());
+    let mut visited: Vec<usize> = one[0].iter().map(|&i| run_of(i)).collect();
+    visited.dedup();
+    assert_eq!(visited.len(), 4, "each run is read from end to end");
+    assert_ne!(one[0], one[1]);
+    let two = items(2, Share::default());
+    let mut sorted = two[0].clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, (0..20).collect::<Vec<_>>());
+    let halves: Vec<_> = (0..2)
+        .map(|rank| items(1, Share { rank, ranks: 2 }))
+        .collect();
+    assert_eq!([&halves[0][0][..], &halves[1][0]].concat(), one[0]);
 }
 
 #[test]
@@ -368,10 +473,19 @@ fn impossible_configurations_are_refused_in_words() {
         "the data set has 1 items, fewer than one batch of 256",
     );
     let late = LoaderConfig {
-        start: Position { epoch: 0, batch: 4 },
+        start: Position {
+            batch: 4,
+            ..Position::default()
+        },
         ..config(2, 1)
     };
     refuse(5, late, "cannot begin at batch 4: an epoch has 3");
+    let shared = |rank, ranks| LoaderConfig {
+        share: Share { rank, ranks },
+        ..config(2, 1)
+    };
+    refuse(5, shared(6, 6), "rank 6 of 6: ranks count from 0");
+    refuse(5, shared(0, 6), "5 items, fewer than 6 processes");
     let idle = LoaderConfig {
         prefetch: 0,
         ..config(2, 1)

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod check;
+mod fetch;
 mod info;
 mod preview;
 
@@ -10,7 +11,7 @@ use crate::exit::Outcome;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-/// Describe and verify data sets
+/// Get, describe and verify data sets
 #[derive(Args, Debug)]
 pub(crate) struct DataCommand {
     #[command(subcommand)]
@@ -21,6 +22,7 @@ pub(crate) struct DataCommand {
 enum Which {
     Info(info::InfoArgs),
     Check(check::CheckArgs),
+    Fetch(fetch::FetchArgs),
     Preview(preview::PreviewArgs),
     Baseline(baseline::BaselineArgs),
 }
@@ -49,6 +51,7 @@ pub(crate) fn run(command: &DataCommand) -> Result<Outcome> {
     match &command.command {
         Which::Info(args) => info::run(args),
         Which::Check(args) => check::run(args),
+        Which::Fetch(args) => fetch::run(args),
         Which::Preview(args) => preview::run(args),
         Which::Baseline(args) => baseline::run(args),
     }

@@ -82,6 +82,14 @@ impl CifarKind {
         }
     }
 
+    /// The lists of class names in the archive.
+    pub(crate) fn lists(self) -> &'static [&'static str] {
+        match self {
+            Self::Cifar10 => &["batches.meta.txt"],
+            Self::Cifar100 => &["coarse_label_names.txt", "fine_label_names.txt"],
+        }
+    }
+
     /// Label bytes before each picture.
     fn label_bytes(self) -> usize {
         match self {
@@ -225,10 +233,12 @@ impl Cifar {
         }
         let tried: Vec<String> = candidates.iter().map(|p| escape_path(p)).collect();
         Err(DataError::Usage(format!(
-            "{} is in none of {}: unpack {} from https://www.cs.toronto.edu/~kriz/cifar.html \
-             there, or name its folder with --data-dir",
+            "{} is in none of {}: `inception data fetch {}` gets it, or unpack {} from \
+             https://www.cs.toronto.edu/~kriz/cifar.html there, or name its folder with \
+             --data-dir",
             kind.name(),
             tried.join(", "),
+            kind.name(),
             kind.archive()
         )))
     }

@@ -9,6 +9,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Raw, DecodeFailure> {
     let layout = Layout::scan(bytes);
+    layout.check(limits)?;
     if layout.complete {
         return decode_complete(bytes, &layout, limits);
     }
@@ -121,6 +122,16 @@ struct Layout {
     sequential: bool,
     /// Adobe's APP14 segment is there.
     adobe: bool,
+    /// The kind of picture that the first frame header announces, and its bits a sample.
+    frame: Option<Frame>,
+    /// Scans, up to and including an incomplete one.
+    scans: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Frame {
+    marker: u8,
+    bits: u8,
 }
 
 impl Layout {
@@ -130,6 +141,8 @@ impl Layout {
             complete: false,
             sequential: false,
             adobe: false,
+            frame: None,
+            scans: 0,
         };
         let mut at = 2;
         while let Some(marker) = next_marker(bytes, &mut at) {
@@ -139,8 +152,14 @@ impl Layout {
                     return layout;
                 }
                 0x01 | 0xD0..=0xD8 => continue,
-                0xC0 | 0xC1 => layout.sequential = true,
+                0xDA => layout.scans += 1,
                 _ => {}
+            }
+            // 0xC4, 0xC8 and 0xCC among the frames' markers mean other things.
+            if matches!(marker, 0xC0..=0xCF) && !matches!(marker, 0xC4 | 0xC8 | 0xCC) {
+                let bits = bytes.get(at + 2).copied().unwrap_or(8);
+                layout.frame.get_or_insert(Frame { marker, bits });
+                layout.sequential |= matches!(marker, 0xC0 | 0xC1);
             }
             let Some(length) = bytes.get(at..at + 2) else {
                 return layout;
@@ -152,6 +171,32 @@ impl Layout {
             at += length.max(2);
         }
         layout
+    }
+}
+
+impl Layout {
+    /// Refuses kinds of JPEG that are not supported, by name, and too many scans.
+    fn check(&self, limits: &DecodeLimits) -> Result<(), DecodeFailure> {
+        if self.scans > limits.scans {
+            return Err(DecodeFailure::Limit(format!(
+                "the JPEG has {} scans, {} are allowed",
+                self.scans, limits.scans
+            )));
+        }
+        let Some(Frame { marker, bits }) = self.frame else {
+            return Ok(());
+        };
+        let kind = match marker {
+            0xC3 => "lossless".to_owned(),
+            0xC5..=0xC7 | 0xCD..=0xCF => "hierarchical".to_owned(),
+            0xC9 | 0xCA => "with arithmetic coding".to_owned(),
+            0xCB => "lossless with arithmetic coding".to_owned(),
+            _ if bits != 8 => format!("of {bits} bits a sample"),
+            _ => return Ok(()),
+        };
+        Err(DecodeFailure::malformed(format!(
+            "JPEGs {kind} are not supported (frame marker ff {marker:02x})"
+        )))
     }
 }
 

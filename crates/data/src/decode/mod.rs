@@ -158,6 +158,14 @@ impl DecodeFailure {
         Self::Malformed(message.into())
     }
 
+    /// The same sort of failure in other words.
+    pub(crate) fn map(self, words: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Malformed(message) => Self::Malformed(words(message)),
+            Self::Limit(message) => Self::Limit(words(message)),
+        }
+    }
+
     /// The failure of the file at `path`.
     pub fn at(self, path: &Path) -> DataError {
         match self {
@@ -179,7 +187,7 @@ impl std::error::Error for DecodeFailure {}
 /// Decodes a JPEG, PNG or WebP image to RGB.
 ///
 /// The format is told by the first bytes, never by a name. Grey becomes RGB, a palette is
-/// looked up, 16 bits are rounded to 8, transparency is dropped, CMYK and YCCK become RGB
+/// looked up, of 16 bits the upper 8 are kept, transparency is dropped, CMYK and YCCK become RGB
 /// with Adobe's inversion where the file is marked so. Of an animation the first picture
 /// is taken. Colour profiles are ignored.
 ///

@@ -1,3 +1,5 @@
+mod unusual;
+
 use super::*;
 use image::{ImageEncoder, codecs};
 use jpeg_encoder::{ColorType, Encoder};

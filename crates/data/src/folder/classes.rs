@@ -13,7 +13,7 @@ const MAX_CLASSES: u64 = 1 << 20;
 
 /// The names of the folders in `dir` (relative to the root) in the order of their bytes;
 /// links to folders count where links are followed.
-pub(super) fn list_classes(
+pub(crate) fn list_classes(
     root: &Root,
     dir: &Path,
     report: &mut Report,

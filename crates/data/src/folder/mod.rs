@@ -1,15 +1,19 @@
 //! Folders of images, a folder per class.
 
 mod classes;
+mod flat;
 mod scan;
 
 use crate::decode::{DecodeOptions, read_image};
 use crate::digest::Digest;
 use crate::escape::escape_path;
 use crate::{DataError, Dataset, Inspection, Notice, Report, Sample, Split};
-use classes::list_classes;
-use scan::{Root, scan_class};
+use scan::scan_class;
 use std::path::{Path, PathBuf};
+
+pub(crate) use classes::list_classes;
+pub(crate) use flat::{FlatFile, list_flat};
+pub(crate) use scan::{Root, list_folder};
 
 /// Which symbolic links inside a data set are followed. The root itself may always be one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +79,7 @@ pub struct Folder {
     root: PathBuf,
     items: Vec<Item>,
     classes: Vec<String>,
+    titles: Vec<String>,
     decode: DecodeOptions,
     fingerprint: u64,
 }
@@ -138,10 +143,38 @@ impl Folder {
                 root: root.path().to_owned(),
                 items,
                 classes,
+                titles: Vec::new(),
                 decode: options.decode,
             },
             report,
         })
+    }
+
+    /// Files whose classes are known from elsewhere: `labels` are theirs.
+    pub(crate) fn labelled(
+        root: &Root,
+        files: Vec<FlatFile>,
+        labels: &[u32],
+        classes: Vec<String>,
+        decode: DecodeOptions,
+    ) -> Self {
+        let items = files.into_iter().zip(labels);
+        let items: Vec<Item> = items
+            .map(|(FlatFile { path, bytes }, &label)| Item { label, path, bytes })
+            .collect();
+        Self {
+            fingerprint: fingerprint(&classes, &items),
+            root: root.path().to_owned(),
+            items,
+            classes,
+            titles: Vec::new(),
+            decode,
+        }
+    }
+
+    /// The same with words for its classes.
+    pub(crate) fn with_titles(self, titles: Vec<String>) -> Self {
+        Self { titles, ..self }
     }
 
     /// The file of item `i`.
@@ -160,6 +193,10 @@ impl Dataset for Folder {
 
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn titles(&self) -> &[String] {
+        &self.titles
     }
 
     fn label(&self, i: usize) -> u32 {
@@ -263,6 +300,10 @@ fn agreed_classes(
             continue;
         }
         let others = list_classes(root, other, &mut Report::default())?;
+        if others.is_empty() {
+            // Pictures without folders, whose classes another file tells.
+            continue;
+        }
         let missing = |from: &[std::ffi::OsString], of: &[std::ffi::OsString]| {
             let names = of.iter().filter(|n| from.binary_search(n).is_err());
             names.map(|n| crate::escape(n)).collect::<Vec<_>>()

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const MAX_PATH: usize = 4096;
 
 /// A data set's folder.
-pub(super) struct Root {
+pub(crate) struct Root {
     /// As the caller named it.
     path: PathBuf,
     /// With every link resolved.
@@ -22,7 +22,7 @@ pub(super) struct Root {
 }
 
 impl Root {
-    pub(super) fn new(path: &Path, options: &FolderOptions) -> Result<Self, DataError> {
+    pub(crate) fn new(path: &Path, options: &FolderOptions) -> Result<Self, DataError> {
         let real = std::fs::canonicalize(path).map_err(|e| DataError::io(path, e))?;
         if !real.is_dir() {
             let message = format!("{}: not a folder", escape_path(path));
@@ -35,7 +35,7 @@ impl Root {
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -101,7 +101,7 @@ fn plain(kind: FileType) -> Entry {
 
 /// The entries of `folder` in the order of their names' bytes, or `None` when there are more
 /// than `limit`.
-pub(super) fn list_folder(
+pub(crate) fn list_folder(
     folder: &Path,
     limit: u64,
 ) -> Result<Option<Vec<(OsString, FileType)>>, DataError> {

@@ -7,7 +7,7 @@ mod queue;
 mod source;
 
 pub use batch::{Batch, SkippedItem};
-pub use config::{BadImages, LastBatch, LoaderConfig, Order, Position};
+pub use config::{BadImages, LastBatch, LoaderConfig, Order, Position, Share};
 
 use crate::{DataError, Dataset, Transform};
 use queue::Queue;
@@ -18,9 +18,9 @@ use std::thread::JoinHandle;
 /// What a [`Loader`] left out so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SkipReport {
-    /// In the current epoch, from where this loader began.
+    /// In the current epoch, those before [`LoaderConfig::start`] included.
     pub this_epoch: u64,
-    /// In all.
+    /// By this loader in all.
     pub total: u64,
     /// The first [`SkipReport::EXAMPLES`] items.
     pub examples: Vec<SkippedItem>,
@@ -77,7 +77,10 @@ impl Loader {
             skip_epoch: source.position(first).epoch,
             workers: Vec::new(),
             next: first,
-            skipped: SkipReport::default(),
+            skipped: SkipReport {
+                this_epoch: source.skipped_before(),
+                ..SkipReport::default()
+            },
             failed: false,
             queue,
             source,
@@ -103,7 +106,11 @@ impl Loader {
     /// Where the next batch begins; a loader that starts there goes on exactly. After an
     /// error it is the batch that could not be made.
     pub fn position(&self) -> Position {
-        self.source.position(self.next)
+        let mut position = self.source.position(self.next);
+        if position.epoch == self.skip_epoch {
+            position.skipped = self.skipped.this_epoch;
+        }
+        position
     }
 
     /// What was left out so far.

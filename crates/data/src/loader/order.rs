@@ -1,7 +1,9 @@
 //! The order in which an epoch visits the items.
 
-use super::Order;
+use super::{LoaderConfig, Order, Share};
+use crate::Dataset;
 use inception_tensor::{Stream, fnv1a};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const ORDER: u64 = fnv1a(b"data.order");
@@ -13,30 +15,52 @@ const KEPT: usize = 4;
 /// Computes each epoch's order once.
 pub(super) struct Orders {
     order: Order,
+    share: Share,
     seed: u64,
+    /// Items of the dataset, and of this process's share.
     len: usize,
+    shared: usize,
+    runs: Vec<Range<usize>>,
     kept: Mutex<Vec<(u64, Arc<[u32]>)>>,
 }
 
 impl Orders {
-    pub(super) fn new(order: Order, seed: u64, len: usize) -> Self {
+    /// The orders of `dataset`'s items under `config`.
+    pub(super) fn new(dataset: &dyn Dataset, config: &LoaderConfig) -> Self {
+        let len = dataset.len();
+        let mut runs = dataset.runs().to_vec();
+        if runs.is_empty() {
+            runs.push(0..len);
+        }
         Self {
-            order,
-            seed,
+            order: config.order,
+            share: config.share,
+            seed: config.seed,
+            shared: len / config.share.ranks,
             len,
+            runs,
             kept: Mutex::default(),
         }
     }
 
-    /// Appends the items at `places` of epoch `epoch` to `items`.
-    pub(super) fn items(&self, epoch: u64, places: std::ops::Range<usize>, items: &mut Vec<usize>) {
-        match self.order {
-            Order::Sequential => items.extend(places),
-            Order::Shuffled => {
-                let order = self.shuffled(epoch);
-                items.extend(order[places].iter().map(|&i| i as usize));
-            }
+    /// Items of this process in an epoch.
+    pub(super) fn shared(&self) -> usize {
+        self.shared
+    }
+
+    /// Appends the items at `places` of this process's part of epoch `epoch` to `items`.
+    pub(super) fn items(&self, epoch: u64, places: Range<usize>, items: &mut Vec<usize>) {
+        let Share { rank, ranks } = self.share;
+        let places = places.map(|place| match self.order {
+            Order::Runs { .. } => rank * self.shared + place,
+            Order::Shuffled | Order::Sequential => place * ranks + rank,
+        });
+        if self.order == Order::Sequential {
+            items.extend(places);
+            return;
         }
+        let order = self.shuffled(epoch);
+        items.extend(places.map(|place| order[place] as usize));
     }
 
     fn shuffled(&self, epoch: u64) -> Arc<[u32]> {
@@ -45,14 +69,31 @@ impl Orders {
         if let Some((_, order)) = kept.iter().find(|(e, _)| *e == epoch) {
             return order.clone();
         }
-        let mut order: Vec<u32> = (0..self.len as u32).collect();
-        Stream::new(&[self.seed, ORDER, epoch]).shuffle(&mut order);
-        let order: Arc<[u32]> = order.into();
+        let order: Arc<[u32]> = self.shuffle(epoch).into();
         if kept.len() == KEPT {
             let oldest = (0..KEPT).min_by_key(|&i| kept[i].0).expect("some are kept");
             kept.swap_remove(oldest);
         }
         kept.push((epoch, order.clone()));
+        order
+    }
+
+    fn shuffle(&self, epoch: u64) -> Vec<u32> {
+        let mut stream = Stream::new(&[self.seed, ORDER, epoch]);
+        let Order::Runs { mix } = self.order else {
+            let mut order: Vec<u32> = (0..self.len as u32).collect();
+            stream.shuffle(&mut order);
+            return order;
+        };
+        let mut runs = self.runs.clone();
+        stream.shuffle(&mut runs);
+        let mut order = Vec::with_capacity(self.len);
+        for group in runs.chunks(mix) {
+            let first = order.len();
+            let items = group.iter().cloned().flatten();
+            order.extend(items.map(|i| i as u32));
+            stream.shuffle(&mut order[first..]);
+        }
         order
     }
 }

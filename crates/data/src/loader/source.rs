@@ -26,8 +26,8 @@ impl Source {
         config: LoaderConfig,
     ) -> Result<Self, DataError> {
         config.validate()?;
-        let len = dataset.len();
-        let batches_per_epoch = count_batches(len, &config)?;
+        let orders = Orders::new(dataset.as_ref(), &config);
+        let batches_per_epoch = count_batches(dataset.len(), orders.shared(), &config)?;
         let image = transform.output();
         image
             .checked_len()
@@ -38,7 +38,7 @@ impl Source {
                 DataError::Usage(format!("a batch of {size} images of {image} is too large"))
             })?;
         let source = Self {
-            orders: Orders::new(config.order, config.seed, len),
+            orders,
             dataset,
             transform,
             config,
@@ -50,7 +50,7 @@ impl Source {
     }
 
     fn check_start(&self) -> Result<(), DataError> {
-        let Position { epoch, batch } = self.config.start;
+        let Position { epoch, batch, .. } = self.config.start;
         if batch > self.batches_per_epoch {
             return Err(DataError::Usage(format!(
                 "cannot begin at batch {batch}: an epoch has {}",
@@ -84,6 +84,13 @@ impl Source {
         self.config.bad_images
     }
 
+    /// Items that were left out before the start in the epoch that it lies in.
+    pub(super) fn skipped_before(&self) -> u64 {
+        let start = self.config.start;
+        let same_epoch = start.batch < self.batches_per_epoch;
+        if same_epoch { start.skipped } else { 0 }
+    }
+
     /// Number of the first batch, counted from epoch 0.
     pub(super) fn first_batch(&self) -> u64 {
         self.config.start.epoch * self.batches_per_epoch + self.config.start.batch
@@ -100,6 +107,7 @@ impl Source {
         Position {
             epoch: number / self.batches_per_epoch,
             batch: number % self.batches_per_epoch,
+            skipped: 0,
         }
     }
 
@@ -110,7 +118,7 @@ impl Source {
         batch.index_in_epoch = position.batch;
         batch.image = Some(self.image);
         let start = position.batch as usize * self.config.batch_size;
-        let places = start..(start + self.config.batch_size).min(self.dataset.len());
+        let places = start..(start + self.config.batch_size).min(self.orders.shared());
         let size = self.image.len();
         batch.images.resize(places.len() * size, 0.0);
         batch.items.clear();
@@ -148,13 +156,19 @@ impl Source {
     }
 }
 
-fn count_batches(len: usize, config: &LoaderConfig) -> Result<u64, DataError> {
+/// Batches an epoch has for a process whose share of `all` items is `len`.
+fn count_batches(all: usize, len: usize, config: &LoaderConfig) -> Result<u64, DataError> {
     let size = config.batch_size;
-    if len == 0 {
+    if all == 0 {
         return Err(DataError::Usage("the data set has no items".into()));
     }
-    if u32::try_from(len).is_err() {
-        let message = format!("a data set has at most {} items, found {len}", u32::MAX);
+    if u32::try_from(all).is_err() {
+        let message = format!("a data set has at most {} items, found {all}", u32::MAX);
+        return Err(DataError::Usage(message));
+    }
+    if len == 0 {
+        let ranks = config.share.ranks;
+        let message = format!("the data set has {all} items, fewer than {ranks} processes");
         return Err(DataError::Usage(message));
     }
     match config.last_batch {

@@ -59,12 +59,13 @@ pub(crate) struct State {
 
 impl Counters {
     /// Names and values of those that are not kept elsewhere.
-    fn named(&mut self) -> [(&'static str, &mut u64); 9] {
+    fn named(&mut self) -> [(&'static str, &mut u64); 10] {
         [
             (files::STEP, &mut self.step),
             (files::ROLLBACKS, &mut self.rollbacks),
             ("checkpoint.epoch", &mut self.position.epoch),
             ("checkpoint.batch", &mut self.position.batch),
+            ("checkpoint.skipped", &mut self.position.skipped),
             ("checkpoint.batches", &mut self.batches),
             ("checkpoint.lines", &mut self.lines),
             ("checkpoint.averaged", &mut self.averaged),

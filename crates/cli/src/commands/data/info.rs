@@ -7,7 +7,7 @@ use crate::table::{Align, pairs, table, text};
 use crate::{numbers, output, progress};
 use anyhow::Result;
 use clap::Args;
-use inception_data::{MeasureOptions, Stats, measure};
+use inception_data::{Dataset, MeasureOptions, Stats, measure};
 use serde::Serialize;
 
 /// Show what a data set holds: classes, sizes, mean and deviation
@@ -41,6 +41,9 @@ struct Report<'a> {
 #[derive(Serialize)]
 struct Class {
     class: String,
+    /// What it is in words, where a list says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
     images: u64,
 }
 
@@ -68,7 +71,7 @@ pub(crate) fn run(args: &InfoArgs) -> Result<Outcome> {
         data: spec,
         split: args.split.name(),
         images: stats.items,
-        classes: classes(dataset.classes(), &stats),
+        classes: classes(dataset, &stats),
         measured: stats.measured,
         unreadable: stats.unreadable,
         mean: stats.mean.clone(),
@@ -84,13 +87,15 @@ pub(crate) fn run(args: &InfoArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn classes(names: &[String], stats: &Stats) -> Vec<Class> {
-    let counted = names.iter().zip(&stats.class_counts);
-    let class = |(name, &images): (&String, &u64)| Class {
+fn classes(dataset: &dyn Dataset, stats: &Stats) -> Vec<Class> {
+    let titles = dataset.titles();
+    let named = dataset.classes().iter().zip(&stats.class_counts);
+    let class = |(label, (name, &images)): (usize, (&String, &u64))| Class {
         class: name.clone(),
+        title: titles.get(label).cloned(),
         images,
     };
-    counted.map(class).collect()
+    named.enumerate().map(class).collect()
 }
 
 fn sizes(stats: &Stats) -> Vec<Size> {
@@ -108,10 +113,11 @@ const SIZES: usize = 5;
 fn show(report: &Report<'_>) -> String {
     let mut classes = table(&[("class", Align::Left), ("images", Align::Right)]);
     for class in &report.classes {
-        classes.add_row([
-            output::printable(&class.class),
-            numbers::grouped(class.images),
-        ]);
+        let name = match &class.title {
+            Some(title) => format!("{}: {title}", class.class),
+            None => class.class.clone(),
+        };
+        classes.add_row([output::printable(&name), numbers::grouped(class.images)]);
     }
     let channels = |values: &[f64]| {
         let values: Vec<String> = values.iter().map(|v| format!("{v:.4}")).collect();
