@@ -52,8 +52,8 @@ fn training(c: &mut Criterion) {
                     dgamma: Some(&mut dgamma),
                     dbeta: Some(&mut dbeta),
                 };
-                let (x, y, dy) = (x.view(), Some(y.view()), dy.view());
-                backward_train(&pool, &norm, Activation::Relu, x, y, dy, grads, &mut space);
+                let (x, dy) = (x.view(), dy.view());
+                backward_train(&pool, &norm, Activation::Relu, x, dy, grads, &mut space);
             });
         });
         group.finish();

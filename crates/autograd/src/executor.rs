@@ -141,12 +141,9 @@ impl<T: Element> Executor<T> {
     pub fn run(&mut self, params: &impl Params<T>, key: RunKey) {
         assert!(self.prepared, "an executor is prepared before it runs");
         let plan = Arc::clone(&self.plan);
-        let pool = self.pool.clone();
-        pool.install(|| {
-            for step in &plan.steps {
-                self.step(step, params, key);
-            }
-        });
+        for step in &plan.steps {
+            self.step(step, params, key);
+        }
     }
 
     /// Runs all steps and tells how long each took.
@@ -161,25 +158,22 @@ impl<T: Element> Executor<T> {
     ) {
         assert!(self.prepared, "an executor is prepared before it runs");
         let plan = Arc::clone(&self.plan);
-        let pool = self.pool.clone();
-        pool.install(|| {
-            for step in &plan.steps {
-                let start = Instant::now();
-                self.step(step, params, key);
-                let time = start.elapsed();
-                observe(StepTime {
-                    op: step.op.operator().name(),
-                    path: &step.path,
-                    macs: step.macs,
-                    bytes: step.bytes(plan.element_bytes),
-                    algorithm: step.algorithm(match T::VECTOR_KERNELS {
-                        true => self.pool.kernel(),
-                        false => Kernel::Portable,
-                    }),
-                    time,
-                });
-            }
-        });
+        for step in &plan.steps {
+            let start = Instant::now();
+            self.step(step, params, key);
+            let time = start.elapsed();
+            observe(StepTime {
+                op: step.op.operator().name(),
+                path: &step.path,
+                macs: step.macs,
+                bytes: step.bytes(plan.element_bytes),
+                algorithm: step.algorithm(match T::VECTOR_KERNELS {
+                    true => self.pool.kernel(),
+                    false => Kernel::Portable,
+                }),
+                time,
+            });
+        }
     }
 
     /// Runs all steps, to the same bits as [`Executor::run`], and shows what each rectifier
@@ -195,17 +189,14 @@ impl<T: Element> Executor<T> {
     ) {
         assert!(self.prepared, "an executor is prepared before it runs");
         let plan = Arc::clone(&self.plan);
-        let pool = self.pool.clone();
-        pool.install(|| {
-            for step in &plan.steps {
-                self.step(step, params, key);
-                let outputs = step.outputs.iter().filter(|_| step.op.rectifies());
-                for output in outputs.filter_map(|slot| self.numbers(slot)) {
-                    let path = &step.path;
-                    watch(Rectified { path, output });
-                }
+        for step in &plan.steps {
+            self.step(step, params, key);
+            let outputs = step.outputs.iter().filter(|_| step.op.rectifies());
+            for output in outputs.filter_map(|slot| self.numbers(slot)) {
+                let path = &step.path;
+                watch(Rectified { path, output });
             }
-        });
+        }
     }
 
     /// Runs all steps and returns the path and operator of the first one that wrote a NaN or

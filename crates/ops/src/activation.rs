@@ -14,7 +14,7 @@ pub enum Activation {
 
 impl Activation {
     /// The function of one number.
-    #[inline]
+    #[inline(always)]
     pub fn apply<T: Element>(self, x: T) -> T {
         match self {
             Self::Relu if x < T::zero() => T::zero(),

@@ -1,7 +1,7 @@
 //! Means over rectangles of pixels: what average pools share, whatever their windows are.
 
 use crate::tile::{rows_per_tile, sum_rows};
-use inception_tensor::{Element, Pool, Shape, View, ViewMut};
+use inception_tensor::{Element, Pool, Shape, Vectorize, View, ViewMut};
 use std::ops::Range;
 
 /// What one window covers of one axis.
@@ -58,20 +58,45 @@ pub(crate) fn forward<T: Element, W: Windows>(
     }
     let reads = (x.shape().rows() / shape.rows()).max(1);
     let tile = rows_per_tile(shape.c * reads);
-    pool.for_each_rows(y, tile, |first, mut block| {
-        for r in 0..block.shape().n {
-            let at = place(shape, first + r);
+    pool.for_each_rows(y, tile, |first, y| {
+        pool.sweep(Forward {
+            grid,
+            whole: shape,
+            x,
+            first,
+            y,
+        });
+    });
+}
+
+/// Consecutive pixels of the output.
+struct Forward<'a, T, W> {
+    grid: Grid<W>,
+    whole: Shape,
+    x: View<'a, T>,
+    first: usize,
+    y: ViewMut<'a, T>,
+}
+
+impl<T: Element, W: Windows> Vectorize for Forward<'_, T, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        let (grid, x) = (self.grid, self.x);
+        for r in 0..self.y.shape().n {
+            let at = place(self.whole, self.first + r);
             let (rows, columns) = (grid.rows.cover(at.y), grid.columns.cover(at.x));
             let pixels = rows
                 .pixels
                 .flat_map(|iy| columns.pixels.clone().map(move |ix| (iy, ix)))
                 .map(|(iy, ix)| x.pixel(at.n, iy, ix));
-            let sum = block.row_mut(r);
+            let sum = self.y.row_mut(r);
             sum_rows(sum, pixels);
             let count = T::of((rows.count * columns.count) as f64);
             sum.iter_mut().for_each(|s| *s /= count);
         }
-    });
+    }
 }
 
 /// `dx[i] = Σ_{o over i} dy[o] / count(o)`: each input pixel gathers, so that tiles of `dx`
@@ -85,16 +110,41 @@ pub(crate) fn backward<T: Element, W: Windows>(
     let shape = dx.shape();
     let reads = (dy.shape().rows() / shape.rows().max(1)).max(1);
     let tile = rows_per_tile(shape.c * reads);
-    pool.for_each_rows(dx, tile, |first, mut block| {
-        for r in 0..block.shape().n {
-            let at = place(shape, first + r);
-            gather(grid, dy, &at, block.row_mut(r));
-        }
+    pool.for_each_rows(dx, tile, |first, dx| {
+        pool.sweep(Backward {
+            grid,
+            whole: shape,
+            dy,
+            first,
+            dx,
+        });
     });
+}
+
+/// Consecutive pixels of the input's gradient.
+struct Backward<'a, T, W> {
+    grid: Grid<W>,
+    whole: Shape,
+    dy: View<'a, T>,
+    first: usize,
+    dx: ViewMut<'a, T>,
+}
+
+impl<T: Element, W: Windows> Vectorize for Backward<'_, T, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        for r in 0..self.dx.shape().n {
+            let at = place(self.whole, self.first + r);
+            gather(self.grid, self.dy, &at, self.dx.row_mut(r));
+        }
+    }
 }
 
 /// One pixel of the input's gradient. Where all windows over it have one divisor, which
 /// holds away from the border, the sum is divided once.
+#[inline(always)]
 fn gather<T: Element, W: Windows>(grid: Grid<W>, dy: View<'_, T>, at: &Place, dx: &mut [T]) {
     let (rows, columns) = (grid.rows.covering(at.y), grid.columns.covering(at.x));
     let windows = || {

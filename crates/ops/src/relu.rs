@@ -6,7 +6,7 @@
 //! # Sources
 //! Nair and Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
 use crate::Activation;
-use crate::tile::for_each_run;
+use crate::tile::map;
 use inception_tensor::{Element, Pool, View, ViewMut};
 
 /// `y = max(x, 0)`.
@@ -17,11 +17,7 @@ use inception_tensor::{Element, Pool, View, ViewMut};
 /// # Panics
 /// When they do not.
 pub fn forward<T: Element>(pool: &Pool, x: View<'_, T>, y: ViewMut<'_, T>) {
-    for_each_run(pool, "relu", [x], y, |_, [x], y| {
-        y.iter_mut()
-            .zip(x)
-            .for_each(|(y, &x)| *y = Activation::Relu.apply(x));
-    });
+    map(pool, "relu", [x], y, |[x], _| Activation::Relu.apply(x));
 }
 
 /// `y = max(y, 0)`.
@@ -29,9 +25,7 @@ pub fn forward<T: Element>(pool: &Pool, x: View<'_, T>, y: ViewMut<'_, T>) {
 /// # Shapes
 /// Any; `y` may be a channel slice.
 pub fn forward_in_place<T: Element>(pool: &Pool, y: ViewMut<'_, T>) {
-    for_each_run(pool, "relu", [], y, |_, [], y| {
-        y.iter_mut().for_each(|y| *y = Activation::Relu.apply(*y));
-    });
+    map(pool, "relu", [], y, |[], y| Activation::Relu.apply(y));
 }
 
 /// The gradient that passes an output `y`: `dy` where `y > 0` or `y` is a NaN, else 0.
@@ -48,11 +42,7 @@ pub(crate) fn pass<T: Element>(y: T, dy: T) -> T {
 /// # Panics
 /// When they do not.
 pub fn backward<T: Element>(pool: &Pool, y: View<'_, T>, dy: View<'_, T>, dx: ViewMut<'_, T>) {
-    for_each_run(pool, "relu", [y, dy], dx, |_, [y, dy], dx| {
-        for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
-            *dx = pass(y, dy);
-        }
-    });
+    map(pool, "relu", [y, dy], dx, |[y, dy], _| pass(y, dy));
 }
 
 /// The same where `d` holds `dy` and receives `dx`.
@@ -63,9 +53,7 @@ pub fn backward<T: Element>(pool: &Pool, y: View<'_, T>, dy: View<'_, T>, dx: Vi
 /// # Panics
 /// When they do not.
 pub fn backward_in_place<T: Element>(pool: &Pool, y: View<'_, T>, d: ViewMut<'_, T>) {
-    for_each_run(pool, "relu", [y], d, |_, [y], d| {
-        d.iter_mut().zip(y).for_each(|(d, &y)| *d = pass(y, *d));
-    });
+    map(pool, "relu", [y], d, |[y], d| pass(y, d));
 }
 
 /// Plain loops.

@@ -1,7 +1,7 @@
 //! Weighted sums of maps: residual connections, total losses, gradients that meet.
-use crate::tile::{Spans, assert_same, for_each_span, span};
+use crate::tile::{Spans, assert_same, cut, for_each_span, span};
 use crate::{Activation, OpError};
-use inception_tensor::{Element, Pool, Shape, View, ViewMut};
+use inception_tensor::{Element, Pool, Shape, Vectorize, View, ViewMut};
 
 /// Numbers added at a time: they stay in the first-level cache over all operands.
 const STRIP: usize = 1 << 11;
@@ -85,15 +85,44 @@ fn add<T: Element>(
     xs.iter()
         .for_each(|x| assert_same("sum", x.shape(), y.shape()));
     for_each_span(pool, Spans::of(xs, &y), y, |first, rows, y| {
-        for (i, y) in y.chunks_mut(STRIP).enumerate() {
-            let len = y.len();
-            let terms = xs.iter().zip(scales).map(|(x, &scale)| Term {
-                scale: T::of(scale),
-                x: &span(x, first, rows)[i * STRIP..][..len],
-            });
-            add_strip(scale.map(T::of), terms, activation, y);
-        }
+        pool.sweep(Span {
+            scale: scale.map(T::of),
+            xs,
+            scales,
+            activation,
+            first,
+            rows,
+            y,
+        });
     });
+}
+
+/// A span of a sum.
+struct Span<'a, T> {
+    scale: Option<T>,
+    xs: &'a [View<'a, T>],
+    scales: &'a [f64],
+    activation: Activation,
+    /// Its first pixel.
+    first: usize,
+    rows: usize,
+    y: &'a mut [T],
+}
+
+impl<T: Element> Vectorize for Span<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (i, y) in self.y.chunks_mut(STRIP).enumerate() {
+            let len = y.len();
+            let terms = self.xs.iter().zip(self.scales).map(|(x, &scale)| Term {
+                scale: T::of(scale),
+                x: &span(x, self.first, self.rows)[i * STRIP..][..len],
+            });
+            add_strip(self.scale, terms, self.activation, y);
+        }
+    }
 }
 
 /// One operand of a sum.
@@ -102,7 +131,9 @@ struct Term<'a, T> {
     x: &'a [T],
 }
 
-/// The sum of one strip; a first term without a `y` before it is written, not added.
+/// The sum of one strip, two terms at a time: a term more costs a load where another pass
+/// would cost a store too. A first term without a `y` before it is written, not added.
+#[inline(always)]
 fn add_strip<'a, T: Element>(
     scale: Option<T>,
     mut terms: impl Iterator<Item = Term<'a, T>>,
@@ -113,19 +144,31 @@ fn add_strip<'a, T: Element>(
         Some(scale) if scale != T::one() => y.iter_mut().for_each(|y| *y *= scale),
         Some(_) => {}
         None => {
-            let term = terms.next().expect("a sum has an operand");
-            y.iter_mut()
-                .zip(term.x)
-                .for_each(|(y, &x)| *y = term.scale * x);
+            let a = terms.next().expect("a sum has an operand");
+            match terms.next() {
+                None => each(y, [a.x], |_, [x]| a.scale * x),
+                Some(b) => each(y, [a.x, b.x], |_, [p, q]| a.scale * p + b.scale * q),
+            }
         }
     }
-    for term in terms {
-        y.iter_mut()
-            .zip(term.x)
-            .for_each(|(y, &x)| *y += term.scale * x);
+    while let Some(a) = terms.next() {
+        match terms.next() {
+            None => each(y, [a.x], |y, [x]| y + a.scale * x),
+            Some(b) => each(y, [a.x, b.x], |y, [p, q]| y + a.scale * p + b.scale * q),
+        }
     }
     if activation == Activation::Relu {
         y.iter_mut().for_each(|y| *y = Activation::Relu.apply(*y));
+    }
+}
+
+/// `y[i] = f(y[i], xs[..][i])`.
+#[inline(always)]
+fn each<T: Element, const N: usize>(y: &mut [T], xs: [&[T]; N], f: impl Fn(T, [T; N]) -> T) {
+    let len = y.len();
+    let (y, xs) = (&mut y[..len], cut(xs, len));
+    for i in 0..len {
+        y[i] = f(y[i], xs.map(|x| x[i]));
     }
 }
 

@@ -1,6 +1,6 @@
 //! How elementwise and reducing kernels cut maps into tiles.
 
-use inception_tensor::{Element, Pool, Shape, View, ViewMut};
+use inception_tensor::{Element, Pool, Shape, Vectorize, View, ViewMut};
 
 /// Numbers in a tile: 64 KiB of `f32`, which the second-level cache of a core holds beside
 /// the other operands, and enough work to pay for handing a tile to a thread.
@@ -90,6 +90,63 @@ pub(crate) fn for_each_run<T: Element, const N: usize>(
             numbers,
         );
     });
+}
+
+/// `output[i] = f(numbers i of the inputs, output[i])` for maps of one shape. `f` is a few
+/// operations, which are inlined where they become vectors.
+pub(crate) fn map<T: Element, const N: usize>(
+    pool: &Pool,
+    op: &str,
+    inputs: [View<'_, T>; N],
+    output: ViewMut<'_, T>,
+    f: impl Fn([T; N], T) -> T + Copy + Send + Sync,
+) {
+    for_each_run(pool, op, inputs, output, |_, inputs, output| {
+        pool.sweep(Map { inputs, output, f });
+    });
+}
+
+/// A function of each number of a span.
+struct Map<'a, T, F, const N: usize> {
+    inputs: [&'a [T]; N],
+    output: &'a mut [T],
+    f: F,
+}
+
+impl<T: Element, F: Fn([T; N], T) -> T, const N: usize> Vectorize for Map<'_, T, F, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let len = self.output.len();
+        let (inputs, output) = (cut(self.inputs, len), &mut self.output[..len]);
+        for i in 0..len {
+            output[i] = (self.f)(inputs.map(|x| x[i]), output[i]);
+        }
+    }
+}
+
+/// The first `len` numbers of each row, which spares loops over them the checks.
+#[inline(always)]
+pub(crate) fn cut<T, const N: usize>(mut rows: [&[T]; N], len: usize) -> [&[T]; N] {
+    // `map` of an array is a call, which costs as much as a short row.
+    for row in &mut rows {
+        *row = &row[..len];
+    }
+    rows
+}
+
+/// Pixels `first .. first + N` of `x`.
+#[inline(always)]
+pub(crate) fn pixels<'a, T: Element, const N: usize>(
+    x: &View<'a, T>,
+    first: usize,
+) -> [&'a [T]; N] {
+    let mut rows: [&[T]; N] = [&[]; N];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = x.row(first + i);
+    }
+    rows
 }
 
 /// `sum[i] = Σ_r rows[r][i]`, four rows a pass: each pass adds `(a + b) + (c + d)`.

@@ -55,12 +55,12 @@ macro_rules! element {
             const NAME: &'static str = $name;
             const VECTOR_KERNELS: bool = $vector;
 
-            #[inline]
+            #[inline(always)]
             fn of(x: f64) -> Self {
                 x as $t
             }
 
-            #[inline]
+            #[inline(always)]
             fn f64(self) -> f64 {
                 f64::from(self)
             }

@@ -1,7 +1,7 @@
 //! Exponential moving averages of weights.
 
 use crate::optim::CHUNK;
-use inception_tensor::{Element, Pool};
+use inception_tensor::{Element, Pool, Vectorize};
 
 /// How much of an average stays after `updates` earlier updates:
 /// `min(decay, (1 + t)/(10 + t))`, so that a young average is not held back by the random
@@ -22,11 +22,30 @@ pub fn ema_update<T: Element>(pool: &Pool, decay: f64, average: &mut [T], values
     assert_eq!(average.len(), values.len(), "an average of other values");
     let share = T::of(1.0 - decay);
     pool.for_each_chunk(average, CHUNK, |i, chunk| {
-        let values = &values[i * CHUNK..][..chunk.len()];
-        for (a, &v) in chunk.iter_mut().zip(values) {
-            *a += share * (v - *a);
-        }
+        pool.sweep(Move {
+            share,
+            values: &values[i * CHUNK..][..chunk.len()],
+            average: chunk,
+        });
     });
+}
+
+/// A chunk of an average.
+struct Move<'a, T> {
+    share: T,
+    values: &'a [T],
+    average: &'a mut [T],
+}
+
+impl<T: Element> Vectorize for Move<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (a, &v) in self.average.iter_mut().zip(self.values) {
+            *a += self.share * (v - *a);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The norm of all gradients together, and what they are clipped by.
 
-use inception_tensor::{Element, Pool};
+use inception_tensor::{Element, Pool, Vectorize};
 
 /// Numbers whose squares one partial sum holds.
 const CHUNK: usize = 16_384;
@@ -40,7 +40,7 @@ impl GlobalNorm {
         let partial = &mut self.partial[..chunks];
         pool.for_each_chunk(partial, 1, |i, sum| {
             let end = values.len().min((i + 1) * CHUNK);
-            sum[0] = squares(&values[i * CHUNK..end]);
+            sum[0] = pool.sweep(Squares(&values[i * CHUNK..end]));
         });
         let sum = partial.iter().sum::<f64>();
         self.sum += sum;
@@ -53,17 +53,25 @@ impl GlobalNorm {
     }
 }
 
-fn squares<T: Element>(values: &[T]) -> f64 {
-    let mut lanes = [0.0f64; LANES];
-    let (whole, rest) = values.as_chunks::<LANES>();
-    for chunk in whole {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            let x = x.f64();
-            *lane += x * x;
+/// The sum of the squares of a chunk.
+struct Squares<'a, T>(&'a [T]);
+
+impl<T: Element> Vectorize for Squares<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let mut lanes = [0.0f64; LANES];
+        let (whole, rest) = self.0.as_chunks::<LANES>();
+        for chunk in whole {
+            for (lane, x) in lanes.iter_mut().zip(chunk) {
+                let x = x.f64();
+                *lane += x * x;
+            }
         }
+        let rest = rest.iter().map(|x| x.f64() * x.f64());
+        lanes.into_iter().chain(rest).sum()
     }
-    let rest = rest.iter().map(|x| x.f64() * x.f64());
-    lanes.into_iter().chain(rest).sum()
 }
 
 /// What gradients of norm `norm` are multiplied by, so that their norm is at most `most`.

@@ -68,10 +68,9 @@ impl Operator for BatchNorm {
             node.outputs[1],
             node.outputs[2],
             node.inputs[1],
-            node.outputs[0],
+            node.inputs[2],
         ];
-        let used = operands.len() - usize::from(self.activation == Activation::None);
-        let grads = tape.push(node, op, &operands[..used])?;
+        let grads = tape.push(node, op, &operands)?;
         Ok(grads.into_iter().map(Some).collect())
     }
 
@@ -102,7 +101,7 @@ pub enum Statistics {
 
 /// Gradients of [`BatchNorm`] and [`BatchNormEval`]: outputs `dx`, dγ, dβ.
 ///
-/// Operands: `x`, `dy`, mean, variance, γ and, where a ReLU is fused, the output.
+/// Operands: `x`, `dy`, mean, variance, γ, β.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchNormBackward {
     /// Added to the variance.
@@ -133,12 +132,11 @@ impl Operator for BatchNormBackward {
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
         let (x, dy) = (io.read(0), io.read(1));
-        let y = (self.activation == Activation::Relu).then(|| io.read(5));
         let norm = batch_norm::Norm {
             mean: io.vector(2),
             var: io.vector(3),
             gamma: Some(io.vector(4)),
-            beta: None,
+            beta: Some(io.vector(5)),
             eps: self.eps,
         };
         let grads = batch_norm::Grads {
@@ -151,7 +149,7 @@ impl Operator for BatchNormBackward {
             Statistics::Batch => batch_norm::backward_train,
             Statistics::Fixed => batch_norm::backward_eval,
         };
-        backward(io.pool, &norm, self.activation, x, y, dy, grads, workspace);
+        backward(io.pool, &norm, self.activation, x, dy, grads, workspace);
     }
 }
 
@@ -186,12 +184,10 @@ impl Operator for BatchNormEval {
             activation: self.activation,
             statistics: Statistics::Fixed,
         };
-        let [x, gamma, _, mean, var] = node.inputs[..] else {
+        let [x, gamma, beta, mean, var] = node.inputs[..] else {
             unreachable!("batch_norm_eval has five operands");
         };
-        let operands = [x, dy, mean, var, gamma, node.outputs[0]];
-        let used = operands.len() - usize::from(self.activation == Activation::None);
-        let grads = tape.push(node, op, &operands[..used])?;
+        let grads = tape.push(node, op, &[x, dy, mean, var, gamma, beta])?;
         let with_grads = grads.into_iter().map(Some);
         Ok(with_grads.chain([None, None]).collect())
     }

@@ -1,11 +1,11 @@
 //! Gradients, with the statistics of the batch or with frozen ones.
 
-use super::Norm;
 use super::partial::{self, Partials};
+use super::{Line, Norm, with_line};
 use crate::Activation;
 use crate::relu::pass;
-use crate::tile::assert_same;
-use inception_tensor::{Element, Pool, View, ViewMut, with_scratch};
+use crate::tile::{assert_same, cut, pixels};
+use inception_tensor::{Element, Pool, Vectorize, View, ViewMut};
 
 /// Gradients that a backward function writes.
 #[derive(Debug)]
@@ -21,33 +21,18 @@ pub struct Grads<'a, T> {
 /// What a backward pass reads.
 #[derive(Clone, Copy)]
 struct Operands<'a, T> {
+    activation: Activation,
     x: View<'a, T>,
     dy: View<'a, T>,
-    /// The output, where its sign masks the gradient.
-    y: Option<View<'a, T>>,
 }
 
 impl<'a, T: Element> Operands<'a, T> {
-    /// Checks shapes; keeps `y` only where `activation` needs it.
+    /// Checks shapes.
     #[track_caller]
-    fn new(
-        norm: &Norm<'_, T>,
-        activation: Activation,
-        x: View<'a, T>,
-        y: Option<View<'a, T>>,
-        dy: View<'a, T>,
-    ) -> Self {
+    fn new(norm: &Norm<'_, T>, activation: Activation, x: View<'a, T>, dy: View<'a, T>) -> Self {
         assert_same("batch_norm", x.shape(), dy.shape());
         norm.assert_channels(x.shape().c);
-        let y = match activation {
-            Activation::None => None,
-            Activation::Relu => {
-                let y = y.expect("batch_norm: the gradient of a ReLU needs its output");
-                assert_same("batch_norm", x.shape(), y.shape());
-                Some(y)
-            }
-        };
-        Self { x, dy, y }
+        Self { activation, x, dy }
     }
 }
 
@@ -67,39 +52,38 @@ impl<T: Element> Grads<'_, T> {
     }
 }
 
-/// Training: the statistics depend on `x`. `y` is the output, needed when `activation` is
-/// ReLU (its mask is `y > 0`).
+/// Training: the statistics depend on `x`. The mask of a ReLU is where the output is above 0,
+/// which is computed from `x` again: that costs two operations where reading the output would
+/// cost its bytes.
 ///
 /// With `dz` the gradient before the activation, `x̂ = (x − mean)/√(var + eps)` and sums over
 /// the N values of a channel: `dβ = Σ dz`, `dγ = Σ dz·x̂`,
 /// `dx = γ/√(var + eps)·(dz − dβ/N − x̂·dγ/N)`.
 ///
 /// # Shapes
-/// `x`, `y`, `dy` and `dx` have as many pixels and channels; each may be a channel slice.
+/// `x`, `dy` and `dx` have as many pixels and channels; each may be a channel slice.
 /// The vectors of `norm`, `dgamma` and `dbeta` have `c` numbers, `workspace` at least
 /// [`workspace`](super::workspace).
 ///
 /// # Panics
-/// When they do not, or `y` is missing where it is needed.
-#[allow(clippy::too_many_arguments, reason = "operands of one formula")]
+/// When they do not.
 pub fn backward_train<T: Element>(
     pool: &Pool,
     norm: &Norm<'_, T>,
     activation: Activation,
     x: View<'_, T>,
-    y: Option<View<'_, T>>,
     dy: View<'_, T>,
     grads: Grads<'_, T>,
     workspace: &mut [T],
 ) {
-    let operands = Operands::new(norm, activation, x, y, dy);
+    let operands = Operands::new(norm, activation, x, dy);
     grads.assert_shapes(x);
     let (c, count) = (x.shape().c, x.shape().rows() as f64);
     let partial::Split {
         mut partials,
         coefficients,
     } = partial::split(x.shape(), workspace);
-    operands.sums(pool, norm.mean, &mut partials);
+    operands.sums(pool, norm, &mut partials);
     let (offsets, slopes) = coefficients.split_at_mut(c);
     for (i, (offset, slope)) in offsets.iter_mut().zip(slopes).enumerate() {
         let (sums, inverse) = (partials.total(i), norm.inverse_std(i));
@@ -109,20 +93,11 @@ pub fn backward_train<T: Element>(
     write_vectors(norm, &partials, grads.dgamma, grads.dbeta);
     let Some(dx) = grads.dx else { return };
     let (offsets, slopes) = coefficients.split_at(c);
-    for_each_scaled_row(pool, norm, dx, |row, scales, dx| {
-        let terms = Terms {
-            x: operands.x.row(row),
-            mean: norm.mean,
-            scales,
-            offsets,
-            slopes: &slopes[..c],
-        };
-        let dy = &operands.dy.row(row)[..c];
-        match operands.y.map(|y| &y.row(row)[..c]) {
-            None => terms.write(|i| dy[i], dx),
-            Some(y) => terms.write(|i| pass(y[i], dy[i]), dx),
-        }
-    });
+    let correction = Correction {
+        offsets,
+        slopes: &slopes[..c],
+    };
+    operands.write(pool, norm, correction, dx);
 }
 
 /// Frozen statistics: the statistics are constants.
@@ -135,33 +110,24 @@ pub fn backward_train<T: Element>(
 ///
 /// # Panics
 /// As [`backward_train`].
-#[allow(clippy::too_many_arguments, reason = "operands of one formula")]
 pub fn backward_eval<T: Element>(
     pool: &Pool,
     norm: &Norm<'_, T>,
     activation: Activation,
     x: View<'_, T>,
-    y: Option<View<'_, T>>,
     dy: View<'_, T>,
     grads: Grads<'_, T>,
     workspace: &mut [T],
 ) {
-    let operands = Operands::new(norm, activation, x, y, dy);
+    let operands = Operands::new(norm, activation, x, dy);
     grads.assert_shapes(x);
     if grads.dgamma.is_some() || grads.dbeta.is_some() {
         let mut partials = partial::split(x.shape(), workspace).partials;
-        operands.sums(pool, norm.mean, &mut partials);
+        operands.sums(pool, norm, &mut partials);
         write_vectors(norm, &partials, grads.dgamma, grads.dbeta);
     }
     let Some(dx) = grads.dx else { return };
-    for_each_scaled_row(pool, norm, dx, |row, scales, dx| {
-        let c = dx.len();
-        let (dy, scales) = (&operands.dy.row(row)[..c], &scales[..c]);
-        match operands.y.map(|y| &y.row(row)[..c]) {
-            None => (0..c).for_each(|i| dx[i] = scales[i] * dy[i]),
-            Some(y) => (0..c).for_each(|i| dx[i] = scales[i] * pass(y[i], dy[i])),
-        }
-    });
+    operands.write(pool, norm, Constant, dx);
 }
 
 /// `dγ` and `dβ` from the sums of `dz·(x − mean)` and `dz`.
@@ -179,112 +145,193 @@ fn write_vectors<T: Element>(
     }
 }
 
-/// Calls `f(pixel, γ/√(var + eps), dx)` for each pixel, in parallel.
-fn for_each_scaled_row<T: Element>(
-    pool: &Pool,
-    norm: &Norm<'_, T>,
-    dx: ViewMut<'_, T>,
-    f: impl Fn(usize, &[T], &mut [T]) + Send + Sync,
-) {
-    let c = dx.shape().c;
-    pool.for_each_rows(dx, partial::rows_per_part(c), |first, mut block| {
-        with_scratch(c, |scales| {
-            for (i, scale) in scales.iter_mut().enumerate() {
-                *scale = T::of(norm.scale(i));
-            }
-            for r in 0..block.shape().n {
-                f(first + r, scales, block.row_mut(r));
-            }
-        });
-    });
+/// What statistics that depend on the input take from its gradient.
+trait Statistics<T>: Copy + Send + Sync {
+    /// Of `c` channels: spares loops over them the checks.
+    fn cut(self, c: usize) -> Self;
+
+    /// `dz` without the share of channel `c`'s statistics; `x` has the mean taken off.
+    fn correct(&self, c: usize, dz: T, x: T) -> T;
 }
 
-/// What the gradient of one pixel is made of, beside `dz`.
-struct Terms<'a, T> {
-    x: &'a [T],
-    mean: &'a [T],
-    scales: &'a [T],
+/// Statistics that depend on nothing.
+#[derive(Clone, Copy)]
+struct Constant;
+
+impl<T> Statistics<T> for Constant {
+    #[inline(always)]
+    fn cut(self, _: usize) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn correct(&self, _: usize, dz: T, _: T) -> T {
+        dz
+    }
+}
+
+/// Statistics of the batch.
+#[derive(Clone, Copy)]
+struct Correction<'a, T> {
     /// `Σ dz/N`.
     offsets: &'a [T],
     /// `Σ dz·(x − mean)/(N·(var + eps))`.
     slopes: &'a [T],
 }
 
-impl<T: Element> Terms<'_, T> {
-    /// `dx = scale·(dz − offset − (x − mean)·slope)`.
+impl<T: Element> Statistics<T> for Correction<'_, T> {
     #[inline(always)]
-    fn write(&self, dz: impl Fn(usize) -> T, dx: &mut [T]) {
-        let c = dx.len();
-        let (x, mean, scales) = (&self.x[..c], &self.mean[..c], &self.scales[..c]);
-        let (offsets, slopes) = (&self.offsets[..c], &self.slopes[..c]);
-        for i in 0..c {
-            dx[i] = scales[i] * (dz(i) - offsets[i] - (x[i] - mean[i]) * slopes[i]);
+    fn cut(self, c: usize) -> Self {
+        Self {
+            offsets: &self.offsets[..c],
+            slopes: &self.slopes[..c],
         }
+    }
+
+    #[inline(always)]
+    fn correct(&self, c: usize, dz: T, x: T) -> T {
+        dz - self.offsets[c] - x * self.slopes[c]
     }
 }
 
 impl<T: Element> Operands<'_, T> {
     /// `Σ dz` and `Σ dz·(x − mean)` of each channel.
-    fn sums(&self, pool: &Pool, mean: &[T], partials: &mut Partials<'_, T>) {
+    fn sums(&self, pool: &Pool, norm: &Norm<'_, T>, partials: &mut Partials<'_, T>) {
         let shape = self.x.shape();
         partials.compute(pool, shape.rows(), |first, rows, sums| {
             let (plain, weighted) = sums.split_at_mut(shape.c);
-            let mut row = first;
-            while row + 4 <= first + rows {
-                self.add(mean, [0, 1, 2, 3].map(|j| row + j), plain, weighted);
-                row += 4;
-            }
-            for row in row..first + rows {
-                self.add(mean, [row], plain, weighted);
-            }
+            with_line(norm, |line| {
+                pool.sweep(PartSums {
+                    operands: *self,
+                    line,
+                    first,
+                    rows,
+                    plain,
+                    weighted,
+                });
+            });
         });
     }
 
+    /// `dx = scale·(dz − what the statistics take)`.
+    fn write(
+        &self,
+        pool: &Pool,
+        norm: &Norm<'_, T>,
+        statistics: impl Statistics<T>,
+        dx: ViewMut<'_, T>,
+    ) {
+        let rows = partial::rows_per_part(dx.shape().c);
+        pool.for_each_rows(dx, rows, |first, dx| {
+            with_line(norm, |line| {
+                pool.sweep(PartGradient {
+                    operands: *self,
+                    line,
+                    statistics,
+                    first,
+                    dx,
+                });
+            });
+        });
+    }
+}
+
+/// Adds up the gradients of consecutive pixels, four at a time.
+struct PartSums<'a, T> {
+    operands: Operands<'a, T>,
+    line: Line<'a, T>,
+    first: usize,
+    rows: usize,
+    plain: &'a mut [f64],
+    weighted: &'a mut [f64],
+}
+
+impl<T: Element> Vectorize for PartSums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        let end = self.first + self.rows;
+        let mut row = self.first;
+        while row + 4 <= end {
+            self.add::<4>(row);
+            row += 4;
+        }
+        for row in row..end {
+            self.add::<1>(row);
+        }
+    }
+}
+
+impl<T: Element> PartSums<'_, T> {
     /// Adds `N` pixels, among themselves in `T`.
     #[inline(always)]
-    fn add<const N: usize>(
-        &self,
-        mean: &[T],
-        pixels: [usize; N],
-        plain: &mut [f64],
-        weighted: &mut [f64],
-    ) {
-        let c = mean.len();
-        let x = pixels.map(|p| &self.x.row(p)[..c]);
-        let dy = pixels.map(|p| &self.dy.row(p)[..c]);
-        let sums = [&mut plain[..c], &mut weighted[..c]];
-        match self.y {
-            None => add_rows(mean, x, |j, i| dy[j][i], sums),
-            Some(y) => {
-                let y = pixels.map(|p| &y.row(p)[..c]);
-                add_rows(mean, x, |j, i| pass(y[j][i], dy[j][i]), sums);
+    fn add<const N: usize>(&mut self, first: usize) {
+        let Operands { activation, x, dy } = self.operands;
+        let c = x.shape().c;
+        let (x, dy): ([_; N], [_; N]) = (pixels(&x, first), pixels(&dy, first));
+        let line = self.line.cut(c);
+        let sums = [&mut *self.plain, &mut *self.weighted];
+        match activation {
+            Activation::None => add_rows(line.mean, x, dy, |_, _, dy| dy, sums),
+            Activation::Relu => {
+                add_rows(line.mean, x, dy, |c, x, dy| pass(line.at(c, x), dy), sums)
             }
         }
     }
 }
 
-/// Adds `dz(j, c)` and `dz(j, c)·(x[j][c] − mean[c])` over `j` to the sums.
+/// Adds `dz(c, x[j][c], dy[j][c])`, and that times `x[j][c] − mean[c]`, over `j` to the sums.
 #[inline(always)]
 fn add_rows<T: Element, const N: usize>(
     mean: &[T],
     x: [&[T]; N],
-    dz: impl Fn(usize, usize) -> T,
+    dy: [&[T]; N],
+    dz: impl Fn(usize, T, T) -> T,
     [plain, weighted]: [&mut [f64]; 2],
 ) {
     let len = mean.len();
-    let (plain, weighted, x) = (
-        &mut plain[..len],
-        &mut weighted[..len],
-        x.map(|x| &x[..len]),
-    );
+    let (plain, weighted) = (&mut plain[..len], &mut weighted[..len]);
+    let (x, dy) = (cut(x, len), cut(dy, len));
     for c in 0..len {
         let (mut p, mut w) = (T::zero(), T::zero());
-        for (j, x) in x.iter().enumerate() {
-            let d = dz(j, c);
+        for (x, dy) in x.iter().zip(dy) {
+            let d = dz(c, x[c], dy[c]);
             p += d;
             w += d * (x[c] - mean[c]);
         }
         plain[c] += p.f64();
         weighted[c] += w.f64();
+    }
+}
+
+/// The gradients of consecutive pixels.
+struct PartGradient<'a, T, S> {
+    operands: Operands<'a, T>,
+    line: Line<'a, T>,
+    statistics: S,
+    first: usize,
+    dx: ViewMut<'a, T>,
+}
+
+impl<T: Element, S: Statistics<T>> Vectorize for PartGradient<'_, T, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        let c = self.dx.shape().c;
+        let (line, statistics) = (self.line.cut(c), self.statistics.cut(c));
+        let Operands { activation, x, dy } = self.operands;
+        for r in 0..self.dx.shape().n {
+            let (x, dy) = (&x.row(self.first + r)[..c], &dy.row(self.first + r)[..c]);
+            let dx = self.dx.row_mut(r);
+            for i in 0..c {
+                let dz = match activation {
+                    Activation::None => dy[i],
+                    Activation::Relu => pass(line.at(i, x[i]), dy[i]),
+                };
+                dx[i] = line.scales[i] * statistics.correct(i, dz, x[i] - line.mean[i]);
+            }
+        }
     }
 }

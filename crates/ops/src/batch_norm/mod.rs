@@ -8,7 +8,7 @@
 //! `BatchNorm2d` for the running statistics.
 use crate::tile::assert_same;
 use crate::{Activation, OpError};
-use inception_tensor::{Element, Pool, Shape, View, ViewMut, with_scratch};
+use inception_tensor::{Element, Pool, Shape, Vectorize, View, ViewMut, with_scratch};
 
 mod backward;
 mod partial;
@@ -99,22 +99,87 @@ pub fn normalize<T: Element>(
     let c = x.shape().c;
     assert_same("batch_norm", x.shape(), y.shape());
     norm.assert_channels(c);
-    let rows = partial::rows_per_part(c);
-    pool.for_each_rows(y, rows, |first, mut block| {
-        with_scratch(2 * c, |scratch| {
-            let (scales, shifts) = scratch.split_at_mut(c);
-            for i in 0..c {
-                scales[i] = T::of(norm.scale(i));
-                shifts[i] = norm.shift(i);
-            }
-            for r in 0..block.shape().n {
-                let (x, y) = (x.row(first + r), block.row_mut(r));
-                let (mean, scales, shifts) = (&norm.mean[..c], &scales[..c], &shifts[..c]);
-                for i in 0..c {
-                    let z = (x[i] - mean[i]) * scales[i] + shifts[i];
-                    y[i] = activation.apply(z);
-                }
-            }
+    pool.for_each_rows(y, partial::rows_per_part(c), |first, y| {
+        with_line(norm, |line| {
+            pool.sweep(Normalize {
+                line,
+                activation,
+                x,
+                first,
+                y,
+            });
         });
     });
+}
+
+/// The normalisation of consecutive pixels.
+struct Normalize<'a, T> {
+    line: Line<'a, T>,
+    activation: Activation,
+    x: View<'a, T>,
+    /// The first pixel of `x`.
+    first: usize,
+    y: ViewMut<'a, T>,
+}
+
+impl<T: Element> Vectorize for Normalize<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        let c = self.y.shape().c;
+        let line = self.line.cut(c);
+        for r in 0..self.y.shape().n {
+            let (x, y) = (&self.x.row(self.first + r)[..c], self.y.row_mut(r));
+            for i in 0..c {
+                y[i] = self.activation.apply(line.at(i, x[i]));
+            }
+        }
+    }
+}
+
+/// What a normalisation does to each channel: `z = (x − mean)·scale + shift`.
+#[derive(Clone, Copy)]
+struct Line<'a, T> {
+    mean: &'a [T],
+    /// `γ/√(var + eps)`.
+    scales: &'a [T],
+    /// β.
+    shifts: &'a [T],
+}
+
+impl<T: Element> Line<'_, T> {
+    /// The first `c` channels, which spares loops over them the checks.
+    #[inline(always)]
+    fn cut(self, c: usize) -> Self {
+        Self {
+            mean: &self.mean[..c],
+            scales: &self.scales[..c],
+            shifts: &self.shifts[..c],
+        }
+    }
+
+    /// `z` of channel `c`. The backward pass asks again for the sign of what the forward pass
+    /// wrote, and gets the same bits.
+    #[inline(always)]
+    fn at(&self, c: usize, x: T) -> T {
+        (x - self.mean[c]) * self.scales[c] + self.shifts[c]
+    }
+}
+
+/// Calls `f` with the line of `norm`.
+fn with_line<T: Element, R>(norm: &Norm<'_, T>, f: impl FnOnce(Line<'_, T>) -> R) -> R {
+    let c = norm.mean.len();
+    with_scratch(2 * c, |scratch| {
+        let (scales, shifts) = scratch.split_at_mut(c);
+        for i in 0..c {
+            scales[i] = T::of(norm.scale(i));
+            shifts[i] = norm.shift(i);
+        }
+        f(Line {
+            mean: norm.mean,
+            scales,
+            shifts,
+        })
+    })
 }

@@ -1,7 +1,8 @@
 //! Mean and variance of a batch.
 
 use super::partial;
-use inception_tensor::{Element, Pool, View};
+use crate::tile::{cut, pixels};
+use inception_tensor::{Element, Pool, Vectorize, View};
 
 /// Mean and variance (divisor N) of each channel.
 ///
@@ -30,7 +31,13 @@ pub fn statistics<T: Element>(
     let mut partials = partial::split(shape, workspace).partials;
     partials.compute(pool, pixels, |first, rows, sums| {
         let (sum, squares) = sums.split_at_mut(shape.c);
-        add_part(x, first, rows, sum, squares);
+        pool.sweep(Part {
+            x,
+            first,
+            rows,
+            sum,
+            squares,
+        });
     });
     let count = pixels as f64;
     for (c, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
@@ -45,21 +52,28 @@ pub fn statistics<T: Element>(
 
 /// Adds the deviations of a part from the first pixel, and their squares, four pixels at a
 /// time.
-fn add_part<T: Element>(
-    x: View<'_, T>,
+struct Part<'a, T> {
+    x: View<'a, T>,
     first: usize,
     rows: usize,
-    sum: &mut [f64],
-    squares: &mut [f64],
-) {
-    let origin = x.row(0);
-    let mut row = first;
-    while row + 4 <= first + rows {
-        add_rows(origin, [0, 1, 2, 3].map(|j| x.row(row + j)), sum, squares);
-        row += 4;
-    }
-    for row in row..first + rows {
-        add_rows(origin, [x.row(row)], sum, squares);
+    sum: &'a mut [f64],
+    squares: &'a mut [f64],
+}
+
+impl<T: Element> Vectorize for Part<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (x, origin, end) = (self.x, self.x.row(0), self.first + self.rows);
+        let mut row = self.first;
+        while row + 4 <= end {
+            add_rows::<_, 4>(origin, pixels(&x, row), self.sum, self.squares);
+            row += 4;
+        }
+        for row in row..end {
+            add_rows(origin, [x.row(row)], self.sum, self.squares);
+        }
     }
 }
 
@@ -72,7 +86,7 @@ fn add_rows<T: Element, const N: usize>(
     squares: &mut [f64],
 ) {
     let len = origin.len();
-    let rows = rows.map(|row| &row[..len]);
+    let rows = cut(rows, len);
     let (sum, squares) = (&mut sum[..len], &mut squares[..len]);
     for c in 0..len {
         let (mut s, mut q) = (0.0, 0.0);

@@ -10,7 +10,7 @@
 //! 2012, §3.3; PyTorch `local_response_norm`; Caffe `LRNLayer`.
 use crate::OpError;
 use crate::tile::{assert_same, rows_per_tile};
-use inception_tensor::{Element, Pool, View, ViewMut, with_scratch};
+use inception_tensor::{Element, Pool, Vectorize, View, ViewMut, with_scratch};
 
 mod power;
 pub mod reference;
@@ -123,6 +123,7 @@ impl<T: Element> Kernel<T> {
 
     /// `k + a·Σ x²` of one pixel into `sums`; `squares` has [`Kernel::padded`] numbers, its
     /// ends zero.
+    #[inline(always)]
     fn denominators(&self, x: &[T], squares: &mut [T], sums: &mut [T]) {
         for (s, &x) in squares[self.below..].iter_mut().zip(x) {
             let x = self.root * x;
@@ -133,6 +134,7 @@ impl<T: Element> Kernel<T> {
 }
 
 /// `sums[c] = start + Σ_{j < size} values[c + j]`.
+#[inline(always)]
 fn window_sums<T: Element>(size: usize, start: T, values: &[T], sums: &mut [T]) {
     if size == 5 {
         for (sum, &[a, b, c, d, e]) in sums.iter_mut().zip(values.array_windows()) {
@@ -172,18 +174,44 @@ pub fn forward<T: Element>(pool: &Pool, lrn: &Lrn, x: View<'_, T>, y: ViewMut<'_
     let kernel = Kernel::new(lrn);
     let c = x.shape().c;
     let padded = kernel.padded(c);
-    pool.for_each_rows(y, rows_per_tile(c), |first, mut block| {
+    pool.for_each_rows(y, rows_per_tile(c), |first, y| {
         with_scratch(padded + c, |scratch| {
             let (squares, sums) = scratch.split_at_mut(padded);
             squares.fill(T::zero());
-            for r in 0..block.shape().n {
-                let (x, y) = (x.row(first + r), block.row_mut(r));
-                kernel.denominators(x, squares, sums);
-                inverse_power(kernel.beta, sums, y);
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y *= x);
-            }
+            pool.sweep(Forward {
+                kernel,
+                x,
+                first,
+                y,
+                squares,
+                sums,
+            });
         });
     });
+}
+
+/// Consecutive pixels of the output.
+struct Forward<'a, T> {
+    kernel: Kernel<T>,
+    x: View<'a, T>,
+    first: usize,
+    y: ViewMut<'a, T>,
+    squares: &'a mut [T],
+    sums: &'a mut [T],
+}
+
+impl<T: Element> Vectorize for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        for r in 0..self.y.shape().n {
+            let (x, y) = (self.x.row(self.first + r), self.y.row_mut(r));
+            self.kernel.denominators(x, self.squares, self.sums);
+            inverse_power(self.kernel.beta, self.sums, y);
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y *= x);
+        }
+    }
 }
 
 /// `dx` from `x` and `dy`; the denominators are computed again.
@@ -208,18 +236,45 @@ pub fn backward<T: Element>(
     let kernel = Kernel::new(lrn);
     let c = x.shape().c;
     let scratch_len = 2 * kernel.padded(c) + 2 * c;
-    pool.for_each_rows(dx, rows_per_tile(c), |first, mut block| {
+    pool.for_each_rows(dx, rows_per_tile(c), |first, dx| {
         with_scratch(scratch_len, |scratch| {
             scratch.fill(T::zero());
-            for r in 0..block.shape().n {
-                let rows = [x.row(first + r), dy.row(first + r)];
-                backward_pixel(&kernel, rows, scratch, block.row_mut(r));
-            }
+            pool.sweep(Backward {
+                kernel,
+                x,
+                dy,
+                first,
+                dx,
+                scratch,
+            });
         });
     });
 }
 
+/// Consecutive pixels of the input's gradient.
+struct Backward<'a, T> {
+    kernel: Kernel<T>,
+    x: View<'a, T>,
+    dy: View<'a, T>,
+    first: usize,
+    dx: ViewMut<'a, T>,
+    scratch: &'a mut [T],
+}
+
+impl<T: Element> Vectorize for Backward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        for r in 0..self.dx.shape().n {
+            let rows = [self.x.row(self.first + r), self.dy.row(self.first + r)];
+            backward_pixel(&self.kernel, rows, self.scratch, self.dx.row_mut(r));
+        }
+    }
+}
+
 /// The gradient of one pixel.
+#[inline(always)]
 fn backward_pixel<T: Element>(
     kernel: &Kernel<T>,
     [x, dy]: [&[T]; 2],

@@ -6,6 +6,7 @@ use inception_tensor::Element;
 ///
 /// β = 0.75 is `1/(√s·√√s)` and β = 0.5 is `1/√s`: within 3 units in the last place, and
 /// in vectors, where a general power is a call for each number.
+#[inline(always)]
 pub(super) fn inverse_power<T: Element>(beta: f64, bases: &[T], powers: &mut [T]) {
     let pairs = powers.iter_mut().zip(bases);
     if beta == 0.75 {

@@ -3,7 +3,7 @@
 use super::Grid;
 use crate::Window;
 use crate::tile::rows_per_tile;
-use inception_tensor::{Element, Pool, View, ViewMut};
+use inception_tensor::{Element, Pool, Shape, Vectorize, View, ViewMut};
 
 /// `dx`: each gradient goes to the pixel that won.
 ///
@@ -27,21 +27,27 @@ pub fn backward<T: Element>(
     let (x, y) = (dx.shape(), dy.shape());
     let grid = Grid::new(window, x, y);
     assert_eq!(winners.len(), y.len(), "max_pool: winners of {y}");
-    let gather = Gather { grid, dy, winners };
-    pool.for_each_rows(dx, rows_per_tile(x.c), |first, mut block| {
-        for r in 0..block.shape().n {
-            let row = (first + r) / x.w;
-            let at = [row % x.h, (first + r) % x.w];
-            gather.pixel(row / x.h, at, block.row_mut(r));
-        }
+    pool.for_each_rows(dx, rows_per_tile(x.c), |first, dx| {
+        pool.sweep(Gather {
+            grid,
+            whole: x,
+            dy,
+            winners,
+            first,
+            dx,
+        });
     });
 }
 
-/// The operands of a backward pass.
+/// Consecutive pixels of the input's gradient.
 struct Gather<'a, T> {
     grid: Grid,
+    /// Shape of the whole input.
+    whole: Shape,
     dy: View<'a, T>,
     winners: &'a [u8],
+    first: usize,
+    dx: ViewMut<'a, T>,
 }
 
 /// One window over a pixel.
@@ -53,65 +59,110 @@ struct Claim<'a, T> {
     winners: &'a [u8],
 }
 
-impl<'a, T: Element> Gather<'a, T> {
-    /// The windows over pixel `at` of image `n`, by rows and columns.
-    #[inline(always)]
-    fn claims(&self, n: usize, [iy, ix]: [usize; 2]) -> impl Iterator<Item = Claim<'a, T>> {
-        let (y, Grid { rows, columns }) = (self.dy.shape(), self.grid);
-        let (dy, winners) = (self.dy, self.winners);
-        rows.windows(iy, y.h)
-            .filter_map(move |oy| Some((oy, rows.place(oy, iy)?)))
-            .flat_map(move |(oy, ky)| {
-                columns
-                    .windows(ix, y.w)
-                    .filter_map(move |ox| Some((ox, columns.place(ox, ix)?)))
-                    .map(move |(ox, kx)| {
-                        let o = (n * y.h + oy) * y.w + ox;
-                        Claim {
-                            place: (ky * columns.kernel + kx) as u8,
-                            dy: dy.row(o),
-                            winners: &winners[o * y.c..][..y.c],
-                        }
-                    })
-            })
-    }
+impl<T: Element> Vectorize for Gather<'_, T> {
+    type Output = ();
 
-    /// The gradient of pixel `at` of image `n`, four windows at a time.
-    fn pixel(&self, n: usize, at: [usize; 2], dx: &mut [T]) {
-        let mut claims = self.claims(n, at);
-        dx.fill(T::zero());
-        while let Some(a) = claims.next() {
-            match (claims.next(), claims.next(), claims.next()) {
-                (Some(b), Some(c), Some(d)) => add_won(dx, [a, b, c, d]),
-                (Some(b), Some(c), _) => add_won(dx, [a, b, c]),
-                (Some(b), _, _) => add_won(dx, [a, b]),
-                _ => add_won(dx, [a]),
-            }
+    #[inline(always)]
+    fn run(mut self) {
+        let Shape { h, w, .. } = self.whole;
+        let (grid, dy, winners) = (self.grid, self.dy, self.winners);
+        for r in 0..self.dx.shape().n {
+            let row = (self.first + r) / w;
+            let [n, iy, ix] = [row / h, row % h, (self.first + r) % w];
+            gather(grid, dy, winners, n, [iy, ix], self.dx.row_mut(r));
         }
     }
 }
 
-/// Adds the gradients of the windows that a pixel won.
-#[inline(never)]
-#[allow(
-    clippy::needless_range_loop,
-    reason = "a counted loop goes in vectors to its end"
-)]
-fn add_won<T: Element, const N: usize>(dx: &mut [T], claims: [Claim<'_, T>; N]) {
-    let c = dx.len();
-    let claims = claims.map(|claim| Claim {
-        dy: &claim.dy[..c],
-        winners: &claim.winners[..c],
-        ..claim
-    });
-    for i in 0..c {
-        let mut sum = dx[i];
-        for claim in &claims {
-            // Read in any case, so that the choice needs no branch.
-            let d = claim.dy[i];
-            let won = claim.winners[i] == claim.place;
-            sum += if won { d } else { T::zero() };
+/// The gradient of pixel `[iy, ix]` of image `n`: windows by rows and columns, four at a time.
+#[inline(always)]
+fn gather<T: Element>(
+    Grid { rows, columns }: Grid,
+    dy: View<'_, T>,
+    winners: &[u8],
+    n: usize,
+    [iy, ix]: [usize; 2],
+    dx: &mut [T],
+) {
+    let y = dy.shape();
+    let nobody = Claim {
+        place: 0,
+        dy: &[],
+        winners: &[],
+    };
+    let (mut held, mut count) = ([nobody; 4], 0);
+    let mut sum = Sum { dx, begun: false };
+    for oy in rows.windows(iy, y.h) {
+        let Some(ky) = rows.place(oy, iy) else {
+            continue;
+        };
+        for ox in columns.windows(ix, y.w) {
+            let Some(kx) = columns.place(ox, ix) else {
+                continue;
+            };
+            let o = (n * y.h + oy) * y.w + ox;
+            held[count] = Claim {
+                place: (ky * columns.kernel + kx) as u8,
+                dy: dy.row(o),
+                winners: &winners[o * y.c..][..y.c],
+            };
+            count += 1;
+            if count == held.len() {
+                sum.add(held);
+                count = 0;
+            }
         }
-        dx[i] = sum;
+    }
+    match held {
+        [a, ..] if count == 1 => sum.add([a]),
+        [a, b, ..] if count == 2 => sum.add([a, b]),
+        [a, b, c, _] if count == 3 => sum.add([a, b, c]),
+        _ => sum.end(),
+    }
+}
+
+/// The gradients of the windows that a pixel won.
+struct Sum<'a, T> {
+    dx: &'a mut [T],
+    /// Whether `dx` holds anything yet.
+    begun: bool,
+}
+
+impl<T: Element> Sum<'_, T> {
+    #[inline(always)]
+    fn add<const N: usize>(&mut self, claims: [Claim<'_, T>; N]) {
+        match std::mem::replace(&mut self.begun, true) {
+            true => self.add_to(claims, |sum| sum),
+            false => self.add_to(claims, |_| T::zero()),
+        }
+    }
+
+    /// `start(what dx holds)` is what is added to.
+    #[inline(always)]
+    fn add_to<const N: usize>(&mut self, mut claims: [Claim<'_, T>; N], start: impl Fn(T) -> T) {
+        let c = self.dx.len();
+        let dx = &mut self.dx[..c];
+        for claim in &mut claims {
+            claim.dy = &claim.dy[..c];
+            claim.winners = &claim.winners[..c];
+        }
+        for i in 0..c {
+            let mut sum = start(dx[i]);
+            for claim in &claims {
+                // Read in any case, so that the choice needs no branch.
+                let d = claim.dy[i];
+                let won = claim.winners[i] == claim.place;
+                sum += if won { d } else { T::zero() };
+            }
+            dx[i] = sum;
+        }
+    }
+
+    /// No window is left.
+    #[inline(always)]
+    fn end(&mut self) {
+        if !self.begun {
+            self.dx.fill(T::zero());
+        }
     }
 }

@@ -2,39 +2,9 @@
 
 use super::Grid;
 use crate::Window;
-use crate::tile::rows_per_tile;
-use inception_tensor::{Element, Pool, View, ViewMut};
-
-/// Consecutive output pixels and their winners.
-struct Band<'a, T> {
-    first: usize,
-    y: ViewMut<'a, T>,
-    winners: Option<&'a mut [u8]>,
-}
-
-impl<T> Band<'_, T> {
-    fn rows(&self) -> usize {
-        self.y.shape().rows()
-    }
-
-    /// The first `rows` pixels, and the rest.
-    fn split(self, rows: usize) -> (Self, Self) {
-        let at = rows * self.y.shape().c;
-        let (y, rest) = self.y.split_rows(rows);
-        let (winners, others) = self.winners.map(|w| w.split_at_mut(at)).unzip();
-        let head = Self {
-            first: self.first,
-            y,
-            winners,
-        };
-        let tail = Self {
-            first: self.first + rows,
-            y: rest,
-            winners: others,
-        };
-        (head, tail)
-    }
-}
+use crate::tile::{cut, rows_per_tile};
+use inception_tensor::{Element, Pool, Shape, Vectorize, View, ViewMut};
+use std::ops::Range;
 
 /// `y` and, where asked for, which pixel of its window won (`ky·kw + kx`, the first of
 /// equals), one byte an output number, dense.
@@ -60,60 +30,46 @@ pub fn forward<T: Element>(
     if let Some(winners) = &winners {
         assert_eq!(winners.len(), shape.len(), "max_pool: winners of {shape}");
     }
-    let band = Band {
-        first: 0,
-        y,
-        winners,
-    };
-    let [oh, ow] = [shape.h, shape.w];
-    in_bands(pool, rows_per_tile(shape.c), band, &|band| {
-        pool_band(grid, [oh, ow], x, band);
+    let bytes = winners.unwrap_or_default();
+    pool.for_each_rows_beside(y, bytes, rows_per_tile(shape.c), |first, y, winners| {
+        pool.sweep(Band {
+            grid,
+            whole: shape,
+            x,
+            first,
+            y,
+            winners,
+        });
     });
 }
 
-/// Calls `f` for bands of at most `rows` pixels, in parallel by halves.
-fn in_bands<T: Element>(
-    pool: &Pool,
-    rows: usize,
-    band: Band<'_, T>,
-    f: &(impl Fn(Band<'_, T>) + Sync),
-) {
-    let tiles = band.rows().div_ceil(rows);
-    if tiles <= 1 {
-        return f(band);
-    }
-    let (head, tail) = band.split(tiles / 2 * rows);
-    pool.join(
-        || in_bands(pool, rows, head, f),
-        || in_bands(pool, rows, tail, f),
-    );
+/// Consecutive output pixels.
+struct Band<'a, T> {
+    grid: Grid,
+    /// Shape of the whole output.
+    whole: Shape,
+    x: View<'a, T>,
+    first: usize,
+    y: ViewMut<'a, T>,
+    /// Empty where nobody asks.
+    winners: &'a mut [u8],
 }
 
-/// The maxima of a band.
-fn pool_band<T: Element>(grid: Grid, [oh, ow]: [usize; 2], x: View<'_, T>, band: Band<'_, T>) {
-    let Band {
-        first,
-        mut y,
-        mut winners,
-    } = band;
-    let c = y.shape().c;
-    for r in 0..y.shape().rows() {
-        let (n, oy, ox) = (
-            (first + r) / ow / oh,
-            (first + r) / ow % oh,
-            (first + r) % ow,
-        );
-        let taps = Taps {
-            x,
-            image: n * grid.rows.extent,
-            origin: [grid.rows.origin(oy), grid.columns.origin(ox)],
-            rows: grid.rows.taps(oy),
-            columns: grid.columns.taps(ox),
-            grid,
-        };
-        match &mut winners {
-            Some(winners) => taps.winners(y.row_mut(r), &mut winners[r * c..][..c]),
-            None => taps.maxima(y.row_mut(r)),
+impl<T: Element> Vectorize for Band<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        let Shape { h, w, c, .. } = self.whole;
+        for r in 0..self.y.shape().rows() {
+            let at = self.first + r;
+            let (n, oy, ox) = (at / w / h, at / w % h, at % w);
+            let taps = Taps::new(self.x, self.grid, n, [oy, ox]);
+            let max = self.y.row_mut(r);
+            match self.winners.get_mut(r * c..(r + 1) * c) {
+                Some(winners) if !winners.is_empty() => taps.play(Winners { max, winners }),
+                _ => taps.play(Maxima { max }),
+            }
         }
     }
 }
@@ -124,12 +80,25 @@ struct Taps<'a, T> {
     /// Rows of the images before.
     image: usize,
     origin: [isize; 2],
-    rows: std::ops::Range<usize>,
-    columns: std::ops::Range<usize>,
+    rows: Range<usize>,
+    columns: Range<usize>,
     grid: Grid,
 }
 
 impl<'a, T: Element> Taps<'a, T> {
+    /// Window `[oy, ox]` of image `n`.
+    #[inline(always)]
+    fn new(x: View<'a, T>, grid: Grid, n: usize, [oy, ox]: [usize; 2]) -> Self {
+        Self {
+            x,
+            image: n * grid.rows.extent,
+            origin: [grid.rows.origin(oy), grid.columns.origin(ox)],
+            rows: grid.rows.taps(oy),
+            columns: grid.columns.taps(ox),
+            grid,
+        }
+    }
+
     /// The pixel at place `(ky, kx)`, which lies on the input.
     #[inline(always)]
     fn pixel(&self, ky: usize, kx: usize) -> &'a [T] {
@@ -139,55 +108,54 @@ impl<'a, T: Element> Taps<'a, T> {
         self.x.row((self.image + iy) * columns.extent + ix)
     }
 
-    /// Lets the window's pixels challenge what `contest` holds, in the order of their
-    /// places, up to three neighbours at a time.
-    fn play(&self, contest: &mut impl Contest<T>) {
+    /// Lets the window's pixels contest in the order of their places: all of a 3 × 3 window
+    /// at a time, else up to three neighbours.
+    #[inline(always)]
+    fn play(&self, mut contest: impl Contest<T>) {
         let width = self.grid.columns.kernel;
+        if width == 3 && [&self.rows, &self.columns] == [&(0..3); 2] {
+            let mut pixels: [&[T]; 9] = [&[]; 9];
+            for (j, pixel) in pixels.iter_mut().enumerate() {
+                *pixel = self.pixel(j / 3, j % 3);
+            }
+            return contest.open(0, pixels);
+        }
+        let mut opened = false;
         for ky in self.rows.clone() {
             let mut kx = self.columns.start;
             while kx < self.columns.end {
                 let place = (ky * width + kx) as u8;
+                if !opened {
+                    contest.open(place, [self.pixel(ky, kx)]);
+                    opened = true;
+                    kx += 1;
+                    continue;
+                }
                 let group = (self.columns.end - kx).min(3);
                 match group {
                     1 => contest.challenge(place, [self.pixel(ky, kx)]),
-                    2 => contest.challenge(place, [0, 1].map(|j| self.pixel(ky, kx + j))),
-                    _ => contest.challenge(place, [0, 1, 2].map(|j| self.pixel(ky, kx + j))),
+                    2 => contest.challenge(place, [self.pixel(ky, kx), self.pixel(ky, kx + 1)]),
+                    _ => {
+                        let [a, b, c] = [kx, kx + 1, kx + 2];
+                        contest.challenge(
+                            place,
+                            [self.pixel(ky, a), self.pixel(ky, b), self.pixel(ky, c)],
+                        )
+                    }
                 }
                 kx += group;
             }
         }
     }
-
-    /// Each channel's maximum into `y`.
-    fn maxima(&self, y: &mut [T]) {
-        y.fill(T::neg_infinity());
-        self.play(&mut Maxima { max: y });
-    }
-
-    /// Each channel's maximum into `y` and its place into `winners`.
-    fn winners(&self, y: &mut [T], winners: &mut [u8]) {
-        let first = self.rows.start * self.grid.columns.kernel + self.columns.start;
-        y.fill(T::neg_infinity());
-        winners.fill(first as u8);
-        self.play(&mut Winners { max: y, winners });
-    }
 }
 
 /// The maxima of a pixel's channels so far.
 trait Contest<T> {
+    /// Starts with the best of pixels at `place`, `place + 1`, …
+    fn open<const N: usize>(&mut self, place: u8, pixels: [&[T]; N]);
+
     /// Lets pixels at `place`, `place + 1`, … challenge them, one after another.
     fn challenge<const N: usize>(&mut self, place: u8, pixels: [&[T]; N]);
-}
-
-/// Maxima alone.
-struct Maxima<'a, T> {
-    max: &'a mut [T],
-}
-
-/// Maxima and their places.
-struct Winners<'a, T> {
-    max: &'a mut [T],
-    winners: &'a mut [u8],
 }
 
 /// Whether `v` takes the place of the maximum `max` so far.
@@ -196,13 +164,19 @@ fn wins<T: Element>(v: T, max: T) -> bool {
     (v > max) | v.is_nan()
 }
 
-impl<T: Element> Contest<T> for Maxima<'_, T> {
+/// Maxima alone.
+struct Maxima<'a, T> {
+    max: &'a mut [T],
+}
+
+impl<T: Element> Maxima<'_, T> {
+    /// `start(maximum so far)` is what the pixels contest with.
     #[inline(always)]
-    fn challenge<const N: usize>(&mut self, _: u8, pixels: [&[T]; N]) {
+    fn rounds<const N: usize>(&mut self, pixels: [&[T]; N], start: impl Fn(T) -> T) {
         let len = self.max.len();
-        let (max, pixels) = (&mut self.max[..len], pixels.map(|p| &p[..len]));
+        let (max, pixels) = (&mut self.max[..len], cut(pixels, len));
         for i in 0..len {
-            max[i] = pixels.iter().fold(max[i], |m, pixel| {
+            max[i] = pixels.iter().fold(start(max[i]), |m, pixel| {
                 let v = pixel[i];
                 if wins(v, m) { v } else { m }
             });
@@ -210,14 +184,38 @@ impl<T: Element> Contest<T> for Maxima<'_, T> {
     }
 }
 
-impl<T: Element> Contest<T> for Winners<'_, T> {
+impl<T: Element> Contest<T> for Maxima<'_, T> {
     #[inline(always)]
-    fn challenge<const N: usize>(&mut self, place: u8, pixels: [&[T]; N]) {
+    fn open<const N: usize>(&mut self, _: u8, pixels: [&[T]; N]) {
+        self.rounds(pixels, |_| T::neg_infinity());
+    }
+
+    #[inline(always)]
+    fn challenge<const N: usize>(&mut self, _: u8, pixels: [&[T]; N]) {
+        self.rounds(pixels, |max| max);
+    }
+}
+
+/// Maxima and their places.
+struct Winners<'a, T> {
+    max: &'a mut [T],
+    winners: &'a mut [u8],
+}
+
+impl<T: Element> Winners<'_, T> {
+    /// `start(maximum, winner)` is what the pixels at `place`, `place + 1`, … contest with.
+    #[inline(always)]
+    fn rounds<const N: usize>(
+        &mut self,
+        place: u8,
+        pixels: [&[T]; N],
+        start: impl Fn(T, u8) -> (T, u8),
+    ) {
         let len = self.max.len();
         let (max, winners) = (&mut self.max[..len], &mut self.winners[..len]);
-        let pixels = pixels.map(|p| &p[..len]);
+        let pixels = cut(pixels, len);
         for i in 0..len {
-            let (mut m, mut w) = (max[i], winners[i]);
+            let (mut m, mut w) = start(max[i], winners[i]);
             for (j, pixel) in pixels.iter().enumerate() {
                 let v = pixel[i];
                 let won = wins(v, m);
@@ -227,5 +225,17 @@ impl<T: Element> Contest<T> for Winners<'_, T> {
             max[i] = m;
             winners[i] = w;
         }
+    }
+}
+
+impl<T: Element> Contest<T> for Winners<'_, T> {
+    #[inline(always)]
+    fn open<const N: usize>(&mut self, place: u8, pixels: [&[T]; N]) {
+        self.rounds(place, pixels, |_, _| (T::neg_infinity(), place));
+    }
+
+    #[inline(always)]
+    fn challenge<const N: usize>(&mut self, place: u8, pixels: [&[T]; N]) {
+        self.rounds(place, pixels, |max, winner| (max, winner));
     }
 }

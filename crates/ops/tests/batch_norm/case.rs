@@ -72,10 +72,10 @@ impl Mode {
         let (pool, none) = (Pool::serial(), Activation::None);
         match self {
             Self::Train => {
-                batch_norm::backward_train(&pool, norm, none, x, None, dy, grads, workspace);
+                batch_norm::backward_train(&pool, norm, none, x, dy, grads, workspace);
             }
             Self::Eval => {
-                batch_norm::backward_eval(&pool, norm, none, x, None, dy, grads, workspace);
+                batch_norm::backward_eval(&pool, norm, none, x, dy, grads, workspace);
             }
         }
     }
@@ -88,15 +88,10 @@ pub(crate) fn gradients<T: Element>(
     norm: &Norm<'_, T>,
     map: &Map,
     [x, dy]: [View<'_, T>; 2],
-    y: Option<View<'_, T>>,
+    activation: Activation,
 ) -> reference::Gradients<T> {
     let (mut dgamma, mut dbeta) = (vec![T::nan(); map.shape.c], vec![T::nan(); map.shape.c]);
     let mut workspace = vec![T::nan(); batch_norm::workspace(map.shape)];
-    let activation = if y.is_some() {
-        Activation::Relu
-    } else {
-        Activation::None
-    };
     let backward = match mode {
         Mode::Train => batch_norm::backward_train::<T>,
         Mode::Eval => batch_norm::backward_eval::<T>,
@@ -107,7 +102,7 @@ pub(crate) fn gradients<T: Element>(
             dgamma: Some(&mut dgamma),
             dbeta: Some(&mut dbeta),
         };
-        backward(pool, norm, activation, x, y, dy, grads, &mut workspace);
+        backward(pool, norm, activation, x, dy, grads, &mut workspace);
     });
     reference::Gradients { dx, dgamma, dbeta }
 }
@@ -162,7 +157,7 @@ pub(crate) fn training_equals_the_reference<T: Element>(
         &vectors.norm(),
         map,
         [x.view(), dy.view()],
-        relu.then(|| y.view()),
+        activation,
     );
     let mut dz = exact[1].clone();
     for (d, y) in dz.data_mut().iter_mut().zip(y.data()) {

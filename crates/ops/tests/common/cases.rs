@@ -2,7 +2,7 @@
 
 use super::Slice;
 use inception_ops::{OpError, Rounding, Window};
-use inception_tensor::{Element, Pool, Shape, Stream, Tensor, View, ViewMut};
+use inception_tensor::{Element, Kernel, Pool, Shape, Stream, Tensor, View, ViewMut};
 use proptest::prelude::*;
 
 /// Cases of a property that is checked on small maps.
@@ -128,12 +128,13 @@ pub(crate) fn distance<T: Element, U: Element>(a: &[T], b: &[U]) -> f64 {
     far.fold(0.0, |m: f64, d| if d > m || d.is_nan() { d } else { m }) / largest.max(1.0)
 }
 
-/// Runs `f` on pools of several sizes, twice on each; all results must have the same bits.
+/// Runs `f` on pools of several sizes with every kernel; all results must have the same bits.
 pub(crate) fn same_on_all_pools<T: Element>(f: impl Fn(&Pool) -> Vec<T>) {
     let expected = super::bits(&f(&Pool::serial()));
     for pool in super::pools() {
-        for _ in 0..2 {
-            assert_eq!(super::bits(&f(&pool)), expected, "{pool:?}");
+        for kernel in Kernel::ALL.into_iter().filter(|k| k.is_supported()) {
+            let pool = pool.clone().with_kernel(kernel).expect("it is supported");
+            assert_eq!(super::bits(&f(&pool)), expected, "{pool:?}, {kernel:?}");
         }
     }
 }

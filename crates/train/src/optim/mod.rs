@@ -8,9 +8,7 @@ mod tests;
 pub use config::{OptimizerConfig, OptimizerKind};
 
 use inception_tensor::{Element, Pool};
-use rayon::iter::{IndexedParallelIterator, ParallelIterator};
-use rayon::slice::{ParallelSlice, ParallelSliceMut};
-use rules::Rates;
+use rules::{Chunk, Rates};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Numbers that one thread updates at a time: three or four arrays of it fit a cache.
@@ -169,32 +167,20 @@ impl<T: Element> Optimizer<T> {
             decay: self.config.weight_decay * decay,
         };
         let Buffers { first, second } = &mut self.buffers[i];
-        if pool.threads() == 1 || *len <= CHUNK {
-            return match rules::update(kind, &rates, weights, gradient, first, second) {
-                true => Finiteness::Finite,
-                false => Finiteness::NonFinite,
-            };
-        }
         let bad = AtomicBool::new(false);
-        let run = |w: &mut [T], g: &[T], first: &mut [T], second: &mut [T]| {
-            if !rules::update(kind, &rates, w, g, first, second) {
+        let numbers = [weights, first.as_mut_slice(), second.as_mut_slice()];
+        pool.for_each_chunks(numbers, CHUNK, |i, [w, first, second]| {
+            let g = &gradient[i * CHUNK..][..w.len()];
+            let chunk = Chunk {
+                kind,
+                rates,
+                w,
+                g,
+                first,
+                second,
+            };
+            if !pool.sweep(chunk) {
                 bad.store(true, Ordering::Relaxed);
-            }
-        };
-        let slots = self.config.slots().len();
-        pool.install(|| {
-            let numbers = weights
-                .par_chunks_mut(CHUNK)
-                .zip(gradient.par_chunks(CHUNK));
-            match slots {
-                0 => numbers.for_each(|(w, g)| run(w, g, &mut [], &mut [])),
-                1 => numbers
-                    .zip(first.par_chunks_mut(CHUNK))
-                    .for_each(|((w, g), first)| run(w, g, first, &mut [])),
-                _ => numbers
-                    .zip(first.par_chunks_mut(CHUNK))
-                    .zip(second.par_chunks_mut(CHUNK))
-                    .for_each(|(((w, g), first), second)| run(w, g, first, second)),
             }
         });
         match bad.into_inner() {

@@ -1,7 +1,7 @@
 //! The update rules on one chunk of numbers.
 
 use super::OptimizerKind;
-use inception_tensor::Element;
+use inception_tensor::{Element, Vectorize};
 
 /// What a rule needs besides numbers: the same for every number of a step.
 #[derive(Clone, Copy, Debug)]
@@ -15,33 +15,50 @@ pub(super) struct Rates {
     pub(super) decay: f64,
 }
 
-/// Updates weights `w` and buffers from gradients `g`; whether all results are finite.
-pub(super) fn update<T: Element>(
-    kind: OptimizerKind,
-    rates: &Rates,
-    w: &mut [T],
-    g: &[T],
-    first: &mut [T],
-    second: &mut [T],
-) -> bool {
-    match kind {
-        OptimizerKind::Sgd { momentum: 0.0, .. } => descend(rates, w, g),
-        OptimizerKind::Sgd { momentum, nesterov } => {
-            sgd(rates, T::of(momentum), nesterov, w, g, first)
-        }
-        OptimizerKind::AdamW { beta1, beta2, eps } => {
-            adamw(&AdamW::new(rates, beta1, beta2, eps), w, g, first, second)
-        }
-        OptimizerKind::RmsProp {
-            alpha,
-            eps,
-            momentum,
-        } => {
-            let (alpha, eps) = (T::of(alpha), T::of(eps));
-            if momentum == 0.0 {
-                rmsprop(rates, alpha, eps, w, g, first)
-            } else {
-                rmsprop_momentum(rates, alpha, eps, T::of(momentum), w, g, first, second)
+/// Weights and buffers of consecutive numbers, to be updated from their gradients. Comes to
+/// whether all results are finite.
+pub(super) struct Chunk<'a, T> {
+    pub(super) kind: OptimizerKind,
+    pub(super) rates: Rates,
+    pub(super) w: &'a mut [T],
+    pub(super) g: &'a [T],
+    /// Buffers, empty where the rule keeps fewer.
+    pub(super) first: &'a mut [T],
+    pub(super) second: &'a mut [T],
+}
+
+impl<T: Element> Vectorize for Chunk<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let Self {
+            kind,
+            ref rates,
+            w,
+            g,
+            first,
+            second,
+        } = self;
+        match kind {
+            OptimizerKind::Sgd { momentum: 0.0, .. } => descend(rates, w, g),
+            OptimizerKind::Sgd { momentum, nesterov } => {
+                sgd(rates, T::of(momentum), nesterov, w, g, first)
+            }
+            OptimizerKind::AdamW { beta1, beta2, eps } => {
+                adamw(&AdamW::new(rates, beta1, beta2, eps), w, g, first, second)
+            }
+            OptimizerKind::RmsProp {
+                alpha,
+                eps,
+                momentum,
+            } => {
+                let (alpha, eps) = (T::of(alpha), T::of(eps));
+                if momentum == 0.0 {
+                    rmsprop(rates, alpha, eps, w, g, first)
+                } else {
+                    rmsprop_momentum(rates, alpha, eps, T::of(momentum), w, g, first, second)
+                }
             }
         }
         OptimizerKind::RmsPropTf {
@@ -63,6 +80,7 @@ pub(super) fn update<T: Element>(
     }
 }
 
+#[inline(always)]
 fn descend<T: Element>(rates: &Rates, w: &mut [T], g: &[T]) -> bool {
     let (lr, scale, decay) = (T::of(rates.lr), T::of(rates.scale), T::of(rates.decay));
     let mut bad = false;
@@ -73,6 +91,7 @@ fn descend<T: Element>(rates: &Rates, w: &mut [T], g: &[T]) -> bool {
     !bad
 }
 
+#[inline(always)]
 fn sgd<T: Element>(
     rates: &Rates,
     momentum: T,
@@ -130,6 +149,7 @@ impl<T: Element> AdamW<T> {
     }
 }
 
+#[inline(always)]
 fn adamw<T: Element>(k: &AdamW<T>, w: &mut [T], g: &[T], mean: &mut [T], square: &mut [T]) -> bool {
     let (new1, new2) = (T::one() - k.beta1, T::one() - k.beta2);
     let mut bad = false;
@@ -143,6 +163,7 @@ fn adamw<T: Element>(k: &AdamW<T>, w: &mut [T], g: &[T], mean: &mut [T], square:
     !bad
 }
 
+#[inline(always)]
 fn rmsprop<T: Element>(
     rates: &Rates,
     alpha: T,
@@ -166,6 +187,7 @@ fn rmsprop<T: Element>(
     clippy::too_many_arguments,
     reason = "three constants and four arrays, all of one rule"
 )]
+#[inline(always)]
 fn rmsprop_momentum<T: Element>(
     rates: &Rates,
     alpha: T,

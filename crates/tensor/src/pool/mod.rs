@@ -1,9 +1,12 @@
 //! The thread pool, and ways to split work that do not change results.
 
-use crate::{Kernel, KernelError, ViewMut};
-use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
-use rayon::slice::ParallelSliceMut;
+mod parts;
+mod team;
+
+use crate::{Kernel, KernelError, Shape, Vectorize, ViewMut};
+use parts::Parts;
 use std::sync::Arc;
+use team::Team;
 use thiserror::Error;
 
 /// Why a pool could not be made.
@@ -21,18 +24,21 @@ pub enum PoolError {
         /// The number asked for.
         threads: usize,
         /// What the operating system said.
-        source: rayon::ThreadPoolBuildError,
+        source: std::io::Error,
     },
 }
 
-/// Worker threads for kernels.
+/// Worker threads for kernels, awake for a moment after each parallel loop, then asleep.
+///
+/// The calling thread works with them. A loop inside a loop, and one that starts while another
+/// thread has the workers, runs on its own thread.
 ///
 /// Every method cuts its work into tiles whose size the caller derives from shapes alone;
 /// a tile writes only what it owns. So results do not depend on the number of threads.
 #[derive(Clone)]
 pub struct Pool {
     /// `None` runs on the calling thread.
-    workers: Option<Arc<rayon::ThreadPool>>,
+    team: Option<Arc<Team>>,
     kernel: Kernel,
 }
 
@@ -46,7 +52,7 @@ impl Pool {
     /// The most threads that a pool may have.
     pub const MAX_THREADS: usize = 1024;
 
-    /// A pool of `threads` workers; with 1, work runs on the calling thread.
+    /// A pool of `threads` threads, of which the calling one is the first.
     ///
     /// # Errors
     /// When `threads` is 0 or above [`Pool::MAX_THREADS`], or a thread cannot be started.
@@ -54,13 +60,10 @@ impl Pool {
         match threads {
             1 => Ok(Self::serial()),
             2..=Self::MAX_THREADS => {
-                let workers = rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .thread_name(|i| format!("kernel-{i}"))
-                    .build()
+                let team = Team::new(threads - 1, Self::available())
                     .map_err(|source| PoolError::Start { threads, source })?;
                 Ok(Self {
-                    workers: Some(Arc::new(workers)),
+                    team: Some(Arc::new(team)),
                     kernel: Kernel::active(),
                 })
             }
@@ -71,7 +74,7 @@ impl Pool {
     /// No workers: everything runs on the calling thread.
     pub fn serial() -> Self {
         Self {
-            workers: None,
+            team: None,
             kernel: Kernel::active(),
         }
     }
@@ -88,7 +91,7 @@ impl Pool {
     /// The same micro-kernels without other threads, for use inside a task.
     pub fn on_this_thread(&self) -> Self {
         Self {
-            workers: None,
+            team: None,
             kernel: self.kernel,
         }
     }
@@ -98,6 +101,17 @@ impl Pool {
         self.kernel
     }
 
+    /// Does `work` that passes over memory and computes little, with vectors of at most 256
+    /// bits. Wider ones wait for the same memory, cross a cache line at every access of data
+    /// that are not aligned to one, and make masked loads of what is chosen by comparison:
+    /// measured, they are as fast at best and half as fast at worst.
+    pub fn sweep<W: Vectorize>(&self, work: W) -> W::Output {
+        match self.kernel {
+            Kernel::Avx512 => Kernel::Avx2.vectorize(work),
+            kernel => kernel.vectorize(work),
+        }
+    }
+
     /// As many threads as this process may use cores.
     pub fn available() -> usize {
         std::thread::available_parallelism().map_or(1, |n| n.get().min(Self::MAX_THREADS))
@@ -105,25 +119,14 @@ impl Pool {
 
     /// How many threads work at once.
     pub fn threads(&self) -> usize {
-        self.workers.as_ref().map_or(1, |w| w.current_num_threads())
-    }
-
-    /// Runs `f` on a worker, so that the parallel calls inside it stay in this pool without
-    /// crossing threads again. An executor wraps a whole plan in it.
-    pub fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
-        match &self.workers {
-            Some(workers) => workers.install(f),
-            None => f(),
-        }
+        self.team.as_ref().map_or(1, |team| team.workers() + 1)
     }
 
     /// Calls `f(i)` for every tile `i` in `0..tiles`.
     pub fn for_each(&self, tiles: usize, f: impl Fn(usize) + Send + Sync) {
-        match &self.workers {
-            Some(workers) if tiles > 1 => {
-                workers.install(|| (0..tiles).into_par_iter().with_max_len(1).for_each(f));
-            }
-            _ => (0..tiles).for_each(f),
+        match &self.team {
+            Some(team) => team.for_each(tiles, f),
+            None => (0..tiles).for_each(f),
         }
     }
 
@@ -138,18 +141,40 @@ impl Pool {
         len: usize,
         f: impl Fn(usize, &mut [T]) + Send + Sync,
     ) {
-        match &self.workers {
-            Some(workers) if data.len() > len => workers.install(|| {
-                data.par_chunks_mut(len)
-                    .with_max_len(1)
-                    .enumerate()
-                    .for_each(|(i, chunk)| f(i, chunk));
-            }),
-            _ => data
-                .chunks_mut(len)
-                .enumerate()
-                .for_each(|(i, chunk)| f(i, chunk)),
+        self.for_each_chunks([data], len, |i, [chunk]| f(i, chunk));
+    }
+
+    /// Calls `f(i, chunks)` for consecutive chunks of `len` numbers of several slices, the
+    /// last ones possibly shorter. A slice is as long as the longest, or empty as its chunks
+    /// are.
+    ///
+    /// # Panics
+    /// When `len` is 0 or a slice has another length.
+    pub fn for_each_chunks<T: Send, const N: usize>(
+        &self,
+        data: [&mut [T]; N],
+        len: usize,
+        f: impl Fn(usize, [&mut [T]; N]) + Send + Sync,
+    ) {
+        let total = data.iter().map(|d| d.len()).max().unwrap_or(0);
+        let data = data.map(Parts::new);
+        let lengths = data.iter().map(Parts::len);
+        for found in lengths.filter(|&found| found != 0) {
+            assert_eq!(found, total, "slices that are cut together");
         }
+        self.for_each(total.div_ceil(len), |i| {
+            let range = i * len..total.min((i + 1) * len);
+            let chunks = std::array::from_fn(|j| {
+                let range = if data[j].len() == 0 {
+                    0..0
+                } else {
+                    range.clone()
+                };
+                // SAFETY: chunks do not overlap, and each is handed out once.
+                unsafe { data[j].part(range) }
+            });
+            f(i, chunks);
+        });
     }
 
     /// Calls `f(first, block)` for consecutive blocks of `rows` pixels of `view`; `first`
@@ -163,31 +188,43 @@ impl Pool {
         rows: usize,
         f: impl Fn(usize, ViewMut<'_, T>) + Send + Sync,
     ) {
-        let shape = view.shape();
+        self.for_each_rows_beside(view, &mut [(); 0], rows, |first, block, _| f(first, block));
+    }
+
+    /// Calls `f(first, block, part)` as [`Pool::for_each_rows`]; `part` is what `beside`,
+    /// cut evenly among the pixels, has for those of the block.
+    ///
+    /// # Panics
+    /// When `rows` is 0 or the length of `beside` is no multiple of the number of pixels.
+    pub fn for_each_rows_beside<T: Send + Copy, U: Send>(
+        &self,
+        mut view: ViewMut<'_, T>,
+        beside: &mut [U],
+        rows: usize,
+        f: impl Fn(usize, ViewMut<'_, T>, &mut [U]) + Send + Sync,
+    ) {
+        let (shape, stride) = (view.shape(), view.stride());
         if shape.is_empty() {
             return;
         }
-        let (stride, total, c) = (view.stride(), shape.rows(), shape.c);
-        let mut view = view;
-        self.for_each_chunk(view.data_mut(), rows * stride, |i, chunk| {
-            let n = rows.min(total - i * rows);
-            f(
-                i * rows,
-                ViewMut::strided(chunk, crate::Shape::matrix(n, c), stride),
-            );
+        let total = shape.rows();
+        let (share, rest) = (beside.len() / total, beside.len() % total);
+        assert!(rest == 0, "{} numbers beside {shape}", beside.len());
+        let (data, beside) = (Parts::new(view.data_mut()), Parts::new(beside));
+        self.for_each(total.div_ceil(rows), |i| {
+            let first = i * rows;
+            let n = rows.min(total - first);
+            let span = first * stride..(first + n - 1) * stride + shape.c;
+            // SAFETY: no two blocks share a pixel, and each is handed out once.
+            let (block, part) = unsafe {
+                (
+                    data.part(span),
+                    beside.part(first * share..(first + n) * share),
+                )
+            };
+            let block = ViewMut::strided(block, Shape::matrix(n, shape.c), stride);
+            f(first, block, part);
         });
-    }
-
-    /// Runs both closures, on two threads where there are two.
-    pub fn join<A: Send, B: Send>(
-        &self,
-        a: impl FnOnce() -> A + Send,
-        b: impl FnOnce() -> B + Send,
-    ) -> (A, B) {
-        match &self.workers {
-            Some(workers) => workers.join(a, b),
-            None => (a(), b()),
-        }
     }
 }
 
