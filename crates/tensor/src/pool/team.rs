@@ -257,7 +257,7 @@ impl Shared {
 /// Waits a little, longer and longer: a worker that has no core at the moment gets this one.
 fn wait(looks: &mut usize) {
     *looks += 1;
-    if *looks % LOOKS == 0 {
+    if (*looks).is_multiple_of(LOOKS) {
         std::thread::yield_now();
     } else {
         std::hint::spin_loop();
