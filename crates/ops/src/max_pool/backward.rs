@@ -146,15 +146,15 @@ impl<T: Element> Sum<'_, T> {
             claim.dy = &claim.dy[..c];
             claim.winners = &claim.winners[..c];
         }
-        for i in 0..c {
-            let mut sum = start(dx[i]);
+        for (i, dx) in dx.iter_mut().enumerate() {
+            let mut sum = start(*dx);
             for claim in &claims {
                 // Read in any case, so that the choice needs no branch.
                 let d = claim.dy[i];
                 let won = claim.winners[i] == claim.place;
                 sum += if won { d } else { T::zero() };
             }
-            dx[i] = sum;
+            *dx = sum;
         }
     }
 

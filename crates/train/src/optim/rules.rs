@@ -60,21 +60,21 @@ impl<T: Element> Vectorize for Chunk<'_, T> {
                     rmsprop_momentum(rates, alpha, eps, T::of(momentum), w, g, first, second)
                 }
             }
-        }
-        OptimizerKind::RmsPropTf {
-            alpha,
-            eps,
-            momentum,
-        } => {
-            let k = RmsPropTf {
-                alpha: T::of(alpha),
-                eps: T::of(eps),
-                momentum: T::of(momentum),
-            };
-            if momentum == 0.0 {
-                rmsprop_tf(rates, &k, w, g, first)
-            } else {
-                rmsprop_tf_momentum(rates, &k, w, g, first, second)
+            OptimizerKind::RmsPropTf {
+                alpha,
+                eps,
+                momentum,
+            } => {
+                let k = RmsPropTf {
+                    alpha: T::of(alpha),
+                    eps: T::of(eps),
+                    momentum: T::of(momentum),
+                };
+                if momentum == 0.0 {
+                    rmsprop_tf(rates, &k, w, g, first)
+                } else {
+                    rmsprop_tf_momentum(rates, &k, w, g, first, second)
+                }
             }
         }
     }
@@ -217,6 +217,7 @@ struct RmsPropTf<T> {
     momentum: T,
 }
 
+#[inline(always)]
 fn rmsprop_tf<T: Element>(
     rates: &Rates,
     k: &RmsPropTf<T>,
@@ -235,6 +236,7 @@ fn rmsprop_tf<T: Element>(
     !bad
 }
 
+#[inline(always)]
 fn rmsprop_tf_momentum<T: Element>(
     rates: &Rates,
     k: &RmsPropTf<T>,
