@@ -73,7 +73,7 @@ impl Work {
                 };
                 let program = TrainProgram::record(&model, &config)?;
                 let executor = Executor::new(Arc::new(program.compile::<f32>()), pool)?;
-                network(&model, executor, program.images, Some(program.labels))
+                network(&model, executor, program.images, program.targets.labels())
             }
             Self::Module(batch) => {
                 let row = TABLE1.first().context("the paper has modules")?;
