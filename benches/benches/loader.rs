@@ -2,8 +2,8 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use inception_data::{
-    Augment, DataError, Dataset, DecodeOptions, Loader, LoaderConfig, Pipeline, Preprocess,
-    ResizedCrop, Sample, decode,
+    Augment, DataError, Dataset, DecodeOptions, Loader, LoaderConfig, Pipeline, Preprocess, Sample,
+    decode,
 };
 use inception_tensor::{Pool, Stream};
 use std::sync::Arc;
@@ -84,7 +84,7 @@ fn batches(c: &mut Criterion) {
         .throughput(Throughput::Elements(BATCH as u64))
         .sample_size(10);
     let pictures = Arc::new(Pictures::new());
-    let augment = Augment::ResizedCrop(ResizedCrop::default());
+    let augment = Augment::paper();
     let pipeline = Pipeline::new(Preprocess::photograph(224, 224), augment);
     let pipeline = Arc::new(pipeline.expect("settings of this project"));
     let mut workers = vec![1, Pool::available()];
