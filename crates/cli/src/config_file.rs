@@ -45,7 +45,12 @@ fn subcommand<'a>(definition: &'a Command, words: &[OsString]) -> Option<(usize,
     let mut depth = 1;
     while command.has_subcommands() {
         let name = words.get(depth)?.to_str()?;
-        command = command.find_subcommand(name)?;
+        match command.find_subcommand(name) {
+            Some(found) => command = found,
+            // It may be used without one.
+            None if command.is_args_conflicts_with_subcommands_set() => break,
+            None => return None,
+        }
         depth += 1;
     }
     Some((depth, command))

@@ -1,7 +1,9 @@
 //! What can go wrong between a file of weights and a prediction.
 
+use crate::onnx::ImportError;
 use inception_autograd::ExecError;
 use inception_data::{DataError, ErrorKind, escape_path};
+use inception_formats::FormatError;
 use inception_nn::{MetaError, NnError};
 use inception_store::StoreError;
 use std::path::PathBuf;
@@ -14,6 +16,17 @@ pub enum DeployError {
     /// The file is damaged, above a limit, or cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A file of another tool is damaged, not supported, above a limit, or cannot be read.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The graph in a file cannot become a model.
+    #[error("{}: {source}", escape_path(.path))]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// Which node, and why.
+        source: ImportError,
+    },
     /// An image or a dataset cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -80,6 +93,11 @@ impl DeployError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(error) => error.exit_code(),
+            Self::Format(error) => error.exit_code(),
+            Self::Import { source, .. } => match source {
+                ImportError::TooLarge { .. } => 3,
+                _ => 4,
+            },
             Self::Data(error) => match error.kind() {
                 ErrorKind::Usage => 2,
                 ErrorKind::Limit => 3,

@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod calibration;
+pub mod convert;
 mod error;
 mod evaluate;
 mod features;
+pub mod onnx;
 mod predictor;
 mod ranking;
 mod runner;

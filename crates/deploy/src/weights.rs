@@ -1,13 +1,16 @@
 //! Files of weights: our own, which describe themselves, and state dicts of other tools.
 
+mod caffe;
 mod foreign;
+mod graph;
 mod state;
 
 use crate::DeployError;
 use inception_data::Preprocess;
+use inception_formats::{Contents, Format};
 use inception_nn::{LoadMode, LoadReport, Model, ModelOptions, Parameters, WeightsMeta};
 use inception_store::{
-    Archive, ArchiveBuilder, FinitePolicy, Limits, NonFinite, RealFs, read_file, write_atomic_from,
+    Archive, ArchiveBuilder, FinitePolicy, Limits, NonFinite, RealFs, write_atomic, write_atomic_from,
 };
 use std::path::Path;
 
@@ -62,10 +65,16 @@ pub struct Weights {
     pub report: LoadReport,
     /// Tensors with NaN or infinity, where they are allowed.
     pub non_finite: Vec<NonFinite>,
+    /// What deserves a word about the file, although it was read.
+    pub warnings: Vec<String>,
 }
 
 impl Weights {
-    /// Reads a file of weights.
+    /// Reads a file of weights of any [`Format`].
+    ///
+    /// An ONNX file is its own model: its graph is recorded and runs as any other. Where a
+    /// model is named, the file's tensors alone are taken. Weights of Caffe are those of
+    /// `googlenet` under Caffe's names.
     ///
     /// A sealed file is checked against its digests. A file that names no model is taken for
     /// a PyTorch state dict of [`LoadOptions::model`]: its keys may all begin with `module.`
@@ -75,19 +84,37 @@ impl Weights {
     /// When the file cannot be read or is malformed, does not say what it is and no model is
     /// named, its tensors are not those of the model, or a number is not finite.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self, DeployError> {
-        let archive = read_file(path, &options.limits)?;
-        if archive.is_sealed() {
+        let contents = inception_formats::read(path, &options.limits)?;
+        let Contents {
+            format,
+            tensors: archive,
+            graph,
+            warnings,
+        } = contents;
+        if let (Some(graph), None) = (&graph, &options.model) {
+            let weights = graph::load(path, graph, &archive, options)?;
+            return Ok(Self {
+                warnings,
+                ..weights
+            });
+        }
+        if format == Format::Safetensors && archive.is_sealed() {
             archive.verify()?;
         }
         let meta = WeightsMeta::from_map(archive.metadata()).map_err(|source| {
             let path = path.to_owned();
             DeployError::Meta { path, source }
         })?;
-        let found = match meta {
-            Some(meta) => described(path, &archive, meta, options)?,
-            None => foreign::conclude(path, &archive, options)?,
+        let found = match (meta, format) {
+            (Some(meta), _) => described(path, &archive, meta, options)?,
+            (None, Format::Caffe) => caffe::conclude(path, &archive, options)?,
+            (None, _) => foreign::conclude(path, &archive, options)?,
         };
-        found.fill(path, &archive, options)
+        let weights = found.fill(path, &archive, options)?;
+        Ok(Self {
+            warnings,
+            ..weights
+        })
     }
 
     /// Weights that nobody has trained: to measure, or to train from.
@@ -103,6 +130,7 @@ impl Weights {
             preprocess,
             report: LoadReport::default(),
             non_finite: Vec::new(),
+            warnings: Vec::new(),
             model,
         })
     }
@@ -111,23 +139,46 @@ impl Weights {
     /// and order. An existing file is replaced in one step.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file cannot be written, or the model is a graph that came with a file, which
+    /// nothing could build again from a name.
     pub fn save(&self, path: &Path) -> Result<(), DeployError> {
-        let mut builder = ArchiveBuilder::new();
+        if !self.model.is_registered() {
+            return Err(DeployError::Usage(
+                "a graph from an ONNX file can be written as ONNX, not as weights of a model; \
+                 to take its weights alone, name their model with --model"
+                    .to_owned(),
+            ));
+        }
+        let mut builder = self.archive()?;
         let meta = WeightsMeta {
             preprocess: self.preprocess.to_map(),
             ..self.meta.clone()
         };
-        builder.metadata("format", "pt")?;
         for (key, value) in meta.to_map() {
             builder.metadata(key, value)?;
         }
+        write_atomic_from(&RealFs, path, &builder.sealed()?)?;
+        Ok(())
+    }
+
+    /// Writes a state dict for PyTorch: safetensors with its keys, shapes and order, and no
+    /// word about the model. An existing file is replaced in one step.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_state_dict(&self, path: &Path) -> Result<(), DeployError> {
+        write_atomic(&RealFs, path, &self.archive()?.build()?)?;
+        Ok(())
+    }
+
+    fn archive(&self) -> Result<ArchiveBuilder<'_>, DeployError> {
+        let mut builder = ArchiveBuilder::new();
+        builder.metadata("format", "pt")?;
         for entry in self.parameters.state_entries() {
             let write = move |out: &mut [f32]| entry.write(out);
             builder.f32_with(entry.name(), &entry.shape(), entry.len(), write)?;
         }
-        write_atomic_from(&RealFs, path, &builder.sealed()?)?;
-        Ok(())
+        Ok(builder)
     }
 }
 
@@ -136,8 +187,17 @@ struct Found {
     model: Model,
     meta: WeightsMeta,
     preprocess: Preprocess,
-    /// What all keys of the file begin with.
-    prefix: &'static str,
+    /// How keys of the file become keys of the model.
+    naming: Naming,
+}
+
+/// How keys of a file become keys of a model.
+#[derive(Clone, Copy, Debug)]
+enum Naming {
+    /// By leaving away what all of them begin with.
+    Prefix(&'static str),
+    /// By Caffe's names of layers.
+    Caffe,
 }
 
 impl Found {
@@ -161,7 +221,7 @@ impl Found {
             });
         }
         let non_finite = archive.check_finite(options.non_finite)?;
-        let state = state::tensors(archive, specs, self.prefix)?;
+        let state = state::tensors(archive, specs, self.naming)?;
         let mut parameters = match options.mode {
             LoadMode::Strict => Parameters::zeros(&self.model),
             LoadMode::Partial => Parameters::init(&self.model, options.seed),
@@ -179,6 +239,7 @@ impl Found {
             preprocess: self.preprocess,
             report,
             non_finite,
+            warnings: Vec::new(),
         })
     }
 }
@@ -223,6 +284,6 @@ fn described(
         model,
         meta,
         preprocess,
-        prefix: "",
+        naming: Naming::Prefix(""),
     })
 }

@@ -105,9 +105,35 @@ impl Model {
         }
     }
 
+    /// A model that is in no registry: a graph that came with a file.
+    ///
+    /// # Errors
+    /// When the network cannot be recorded on images of `options`.
+    pub fn from_network(
+        network: Box<dyn Network>,
+        specs: Specs,
+        options: Resolved,
+    ) -> Result<Self, GraphError> {
+        Self::checked(&registry::IMPORTED, options, specs, network)
+    }
+
+    /// Whether it can be built again by its name.
+    pub fn is_registered(&self) -> bool {
+        !std::ptr::eq(self.info, &registry::IMPORTED)
+    }
+
     fn assemble(info: &'static registry::ModelInfo, options: Resolved) -> Result<Self, GraphError> {
         let mut specs = Specs::default();
         let network = (info.build)(&mut Builder::new(&mut specs), &options)?;
+        Self::checked(info, options, specs, network)
+    }
+
+    fn checked(
+        info: &'static registry::ModelInfo,
+        options: Resolved,
+        specs: Specs,
+        network: Box<dyn Network>,
+    ) -> Result<Self, GraphError> {
         let model = Self {
             info,
             options,

@@ -6,6 +6,7 @@ use crate::models::{
 };
 use crate::{Builder, Network, NnError, Resolved};
 use inception_autograd::GraphError;
+use inception_ops::OpError;
 
 type Build = fn(&mut Builder<'_>, &Resolved) -> Result<Box<dyn Network>, GraphError>;
 
@@ -162,6 +163,26 @@ static REGISTRY: [ModelInfo; 13] = [
         build: |b, options| Ok(Box::new(PlainNet::new(b, &PlainConfig::VGG16, options))),
     },
 ];
+
+/// What stands for a network that came with a file and is in no registry.
+pub(crate) static IMPORTED: ModelInfo = ModelInfo {
+    name: "imported",
+    about: "a graph that came with its file",
+    source: "its file",
+    input: [3, 224, 224],
+    classes: 1000,
+    has_aux: false,
+    dropout: 0.0,
+    build: |b, _| {
+        Err(GraphError::Operator {
+            path: b.path().to_string(),
+            source: OpError::Setting {
+                op: "imported",
+                detail: "a graph is built from its file alone".to_owned(),
+            },
+        })
+    },
+};
 
 fn googlenet(
     b: &mut Builder<'_>,

@@ -93,6 +93,27 @@ pub fn read_file(path: &Path, limits: &Limits) -> Result<Archive, StoreError> {
     load(file, total, path, limits)
 }
 
+/// Reads the whole of a regular file, at most `max_total_bytes` and a header's worth.
+///
+/// # Errors
+/// As [`read_file`], but for the content, which is not looked at.
+pub fn read_bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, StoreError> {
+    let (mut file, total) = open_regular(path)?;
+    let allowed = limits.max_total_bytes.saturating_add(limits.max_header_bytes);
+    if total > allowed {
+        return Err(StoreError::Limit(Box::new(Excess {
+            file: path.to_path_buf(),
+            limit: "max_total_bytes",
+            item: None,
+            allowed,
+            found: total,
+        })));
+    }
+    let mut bytes = Vec::new();
+    append(&mut file, total, &mut bytes, total, path)?;
+    Ok(bytes)
+}
+
 /// Reads the archive that `source` yields, `total` bytes by its own account.
 fn load(
     mut source: impl Read,

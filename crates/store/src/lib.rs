@@ -17,7 +17,7 @@ mod seal;
 #[doc(hidden)]
 pub mod sim;
 
-pub use archive::{Archive, Entry, parse, read_file};
+pub use archive::{Archive, Entry, parse, read_bytes, read_file};
 pub use atomic::{Content, clean_temps, write_atomic, write_atomic_from};
 pub use builder::{ArchiveBuilder, LaidOut};
 pub use convert::{FinitePolicy, NonFinite};

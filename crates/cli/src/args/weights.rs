@@ -48,6 +48,9 @@ impl WeightsArgs {
         };
         let mut weights = Weights::load(path, &options)?;
         let file = inception_data::escape_path(path);
+        for warning in &weights.warnings {
+            talk.warn(&format!("{file}: {warning}"));
+        }
         for found in &weights.non_finite {
             talk.warn(&format!("{file}: {found}"));
         }

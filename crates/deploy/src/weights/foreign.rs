@@ -1,6 +1,6 @@
 //! State dicts that do not say what they are.
 
-use super::{Found, LoadOptions};
+use super::{Found, LoadOptions, Naming};
 use crate::DeployError;
 use inception_data::{Interpolation, Preprocess, ResizeSpec, escape_path};
 use inception_nn::{Aux, Model, ModelOptions, Role, WeightsMeta, registry};
@@ -44,7 +44,7 @@ pub(super) fn conclude(
         meta,
         preprocess: usual_preprocess(&model),
         model,
-        prefix,
+        naming: Naming::Prefix(prefix),
     })
 }
 

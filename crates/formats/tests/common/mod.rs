@@ -1,0 +1,119 @@
+//! Files built by hand, and what reading them says.
+#![allow(dead_code, reason = "each test uses its part")]
+
+use inception_formats::{Contents, FormatError, parse};
+use inception_store::Limits;
+use std::path::{Path, PathBuf};
+
+/// A file that PyTorch wrote.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
+}
+
+pub fn bytes_of(name: &str) -> Vec<u8> {
+    std::fs::read(fixture(name)).unwrap()
+}
+
+pub fn read(bytes: &[u8], name: &str) -> Result<Contents, FormatError> {
+    parse(bytes.to_vec(), Path::new(name), &Limits::default())
+}
+
+/// The status and message with which a file is refused.
+#[track_caller]
+pub fn refused(bytes: &[u8], name: &str) -> (u8, String) {
+    let error = read(bytes, name).expect_err("a file that has to be refused");
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("{name}: ")), "{text}");
+    assert!(!text.contains('\n') && !text.contains('\x1b'), "{text:?}");
+    (error.exit_code(), text)
+}
+
+/// A record of a zip archive.
+#[derive(Clone)]
+pub struct Record {
+    pub name: Vec<u8>,
+    pub data: Vec<u8>,
+    pub crc: Option<u32>,
+    pub method: u16,
+}
+
+pub fn record(name: &str, data: impl Into<Vec<u8>>) -> Record {
+    Record {
+        name: name.as_bytes().to_vec(),
+        data: data.into(),
+        crc: None,
+        method: 0,
+    }
+}
+
+/// Records one after another, the directory, the end.
+pub fn zip(records: &[Record]) -> Vec<u8> {
+    let (mut out, mut directory) = (Vec::new(), Vec::new());
+    for r in records {
+        let crc = r.crc.unwrap_or_else(|| crc32fast::hash(&r.data));
+        let start = out.len() as u32;
+        let size = r.data.len() as u32;
+        let mut head = Vec::new();
+        head.extend([0, 0]);
+        head.extend(r.method.to_le_bytes());
+        head.extend([0; 4]);
+        head.extend(crc.to_le_bytes());
+        head.extend(size.to_le_bytes());
+        head.extend(size.to_le_bytes());
+        head.extend((r.name.len() as u16).to_le_bytes());
+        head.extend([0, 0]);
+        out.extend(b"PK\x03\x04\x00\x00");
+        out.extend(&head);
+        out.extend(&r.name);
+        out.extend(&r.data);
+        directory.extend(b"PK\x01\x02\x00\x00\x00\x00");
+        directory.extend(&head);
+        directory.extend([0; 10]);
+        directory.extend(start.to_le_bytes());
+        directory.extend(&r.name);
+    }
+    let (start, size, count) = (
+        out.len() as u32,
+        directory.len() as u32,
+        records.len() as u16,
+    );
+    out.extend(directory);
+    out.extend(b"PK\x05\x06\x00\x00\x00\x00");
+    out.extend(count.to_le_bytes());
+    out.extend(count.to_le_bytes());
+    out.extend(size.to_le_bytes());
+    out.extend(start.to_le_bytes());
+    out.extend([0, 0]);
+    out
+}
+
+/// A file of `torch.save` around a pickle without its first two bytes, with one storage of
+/// four floats.
+pub fn pth(pickle: &[u8]) -> Vec<u8> {
+    zip(&[
+        record("a/data.pkl", [b"\x80\x02", pickle].concat()),
+        record("a/byteorder", "little"),
+        record(
+            "a/data/0",
+            [1.0_f32, 2.0, 3.0, 4.0].map(f32::to_le_bytes).concat(),
+        ),
+        record("a/version", "3\n"),
+    ])
+}
+
+/// `{'w': tensor}` with the given offset, shape and strides of a storage of four floats.
+pub fn tensor(offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
+    let mut out = b"}X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n(".to_vec();
+    out.extend(STORAGE);
+    out.extend(offset);
+    out.extend(shape);
+    out.extend(strides);
+    out.extend(b"\x89ccollections\nOrderedDict\n)RtRs.");
+    out
+}
+
+/// The storage of [`pth`].
+pub const STORAGE: &[u8] =
+    b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ";
