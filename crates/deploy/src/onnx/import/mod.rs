@@ -20,10 +20,12 @@ use inception_tensor::Shape;
 use std::collections::{BTreeSet, HashMap};
 use thiserror::Error;
 
-/// Most numbers of one feature map, for one image.
+/// Most numbers of one feature map.
 const MAX_MAP: usize = 1 << 27;
 /// Most numbers of all constants that are computed.
 const MAX_CONSTANTS: usize = 1 << 29;
+/// Most images that a graph may be written for.
+const MAX_BATCH: usize = 1_024;
 /// Most parameters.
 const MAX_PARAMS: usize = 16_384;
 
@@ -101,7 +103,7 @@ pub(crate) fn import(from: &OnnxModel, input: Option<[usize; 3]>) -> Result<Impo
     supported(from)?;
     let [c, h, w] = image(from, input)?;
     let mut graph = Graph::new();
-    let images = graph.input(Shape::new(1, h, w, c), DType::Real);
+    let images = graph.input(Shape::new(batch(from)?, h, w, c), DType::Real);
     let mut importer = Importer {
         from,
         graph,
@@ -170,6 +172,19 @@ fn image(from: &OnnxModel, given: Option<[usize; 3]>) -> Result<[usize; 3], Impo
         return refuse(format!("images of {found:?}"));
     }
     Ok(found)
+}
+
+/// How many images the graph was written for: 1 where it leaves that open. Shapes inside of
+/// the graph may be of that number alone.
+fn batch(from: &OnnxModel) -> Result<usize, ImportError> {
+    match from.inputs[0].shape[0] {
+        OnnxDim::Fixed(n @ 1..=MAX_BATCH) => Ok(n),
+        OnnxDim::Fixed(n) => {
+            let message = format!("expected images in batches of 1 to {MAX_BATCH}, found {n}");
+            Err(ImportError::Border(message))
+        }
+        OnnxDim::Any(_) => Ok(1),
+    }
 }
 
 struct Importer<'m> {
@@ -377,7 +392,7 @@ impl<'m> Importer<'m> {
         };
         let logits = self.logits_of.get(&found.var).copied().unwrap_or(found);
         let Shape { n, h, w, c } = self.graph.shape(logits.var);
-        if [n, h, w] != [1, 1, 1] || logits.var == images {
+        if [n, h, w] != [self.graph.shape(images).n, 1, 1] || logits.var == images {
             let message =
                 format!("expected one number a class as output, found [{n}, {c}, {h}, {w}]");
             return Err(ImportError::Border(message));
