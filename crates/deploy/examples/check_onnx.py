@@ -1,4 +1,4 @@
-"""Checks what `onnx_oracle write DIR` wrote, with onnx's checker and ONNX Runtime.
+"""Checks what `onnx_oracle DIR` wrote, with onnx's checker and ONNX Runtime.
 
     python check_onnx.py DIR       # onnx, onnxruntime, safetensors
 

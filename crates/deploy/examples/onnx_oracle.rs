@@ -1,35 +1,25 @@
-//! The two sides of `check_onnx.py`: exports every model, or runs graphs of other tools.
+//! Exports every registered model, for `check_onnx.py`.
 //!
 //! ```text
-//! cargo run --release -p inception-deploy --example onnx_oracle -- write DIR
+//! cargo run --release -p inception-deploy --example onnx_oracle -- DIR
 //! python crates/deploy/examples/check_onnx.py DIR
-//! cargo run --release -p inception-deploy --example onnx_oracle -- read DIR
 //! ```
-//! `write` puts `NAME.onnx`, in all forms that can be exported, and `NAME.safetensors` with
-//! images and our logits into `DIR`. `read` runs every `*.onnx` of `DIR` that has a
-//! `*.safetensors` with `images` `[n, c, h, w]` and `logits` beside it.
+//! Puts `NAME.onnx`, in the forms that can be exported, and `NAME.safetensors` with images and
+//! our logits into `DIR`.
 
-use inception_deploy::convert::Difference;
 use inception_deploy::onnx::{ExportOptions, FoldBatchNorm, Head, InputScale, export};
-use inception_deploy::{Classifier, LoadOptions, PredictorConfig, Weights};
+use inception_deploy::{Classifier, PredictorConfig, Weights};
 use inception_nn::{Model, ModelOptions, Role, registry};
-use inception_store::{ArchiveBuilder, Limits, read_file};
+use inception_store::ArchiveBuilder;
 use inception_tensor::Stream;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match words
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        ["write", dir] => write(Path::new(dir)),
-        ["read", dir] => read(Path::new(dir)),
-        _ => Err("usage: onnx_oracle write|read DIR".into()),
+    match std::env::args().nth(1) {
+        Some(dir) => write(Path::new(&dir)),
+        None => Err("usage: onnx_oracle DIR".into()),
     }
 }
 
@@ -109,49 +99,4 @@ fn unsettle(weights: &mut Weights) {
             };
         }
     }
-}
-
-fn read(dir: &Path) -> Result<(), Box<dyn Error>> {
-    let mut files: Vec<_> = fs::read_dir(dir)?
-        .filter_map(|e| Some(e.ok()?.path()))
-        .collect();
-    files.sort();
-    for file in files
-        .iter()
-        .filter(|f| f.extension().is_some_and(|e| e == "onnx"))
-    {
-        let io = file.with_extension("safetensors");
-        if !io.is_file() {
-            continue;
-        }
-        let io = read_file(&io, &Limits::default())?;
-        let &[n, c, h, w] = io.tensor("images")?.shape else {
-            return Err("images have four extents".into());
-        };
-        let images = io.to_f32("images")?;
-        let mut ours = vec![0.0; images.len()];
-        for (i, to) in ours.iter_mut().enumerate() {
-            let (image, y, x, channel) = (i / (h * w * c), i / (w * c) % h, i / c % w, i % c);
-            *to = images[((image * c + channel) * h + y) * w + x];
-        }
-        let weights = Weights::load(file, &LoadOptions::default())?;
-        let mut classifier = Classifier::new(
-            weights.model,
-            weights.parameters,
-            &PredictorConfig::default(),
-        );
-        let answers = classifier.run(n, &ours)?;
-        let logits: Vec<f64> = answers
-            .iter()
-            .flat_map(|a| &a.logits)
-            .map(|&x| x.into())
-            .collect();
-        let found = Difference::of(&io.to_f64("logits")?, &logits);
-        println!(
-            "{}: {:.2e} of the largest logit",
-            file.display(),
-            found.max_rel
-        );
-    }
-    Ok(())
 }

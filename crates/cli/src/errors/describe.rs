@@ -5,6 +5,7 @@ use crate::exit::Failure;
 use anyhow::Error;
 use inception_data::{DataError, ErrorKind, escape_path};
 use inception_deploy::DeployError;
+use inception_formats::FormatError;
 use inception_nn::NnError;
 use inception_store::StoreError;
 use inception_tensor::{KernelError, PoolError};
@@ -40,6 +41,8 @@ fn name(cause: &(dyn std::error::Error + 'static), problem: &mut Problem) -> boo
         deploy(error, problem);
     } else if let Some(error) = cause.downcast_ref::<DataError>() {
         data(error, problem);
+    } else if let Some(error) = cause.downcast_ref::<FormatError>() {
+        format(error, problem);
     } else if let Some(error) = cause.downcast_ref::<StoreError>() {
         store(error, problem);
     } else if cause.is::<inception_autograd::ExecError>() {
@@ -58,6 +61,21 @@ fn name(cause: &(dyn std::error::Error + 'static), problem: &mut Problem) -> boo
 
 fn file(problem: &mut Problem, path: &Path) {
     problem.file = Some(escape_path(path));
+}
+
+fn format(error: &FormatError, problem: &mut Problem) {
+    match error {
+        FormatError::Store(error) => store(error, problem),
+        FormatError::Malformed(fault) => {
+            problem.id = Id::Foreign;
+            file(problem, &fault.file);
+            problem.offset = fault.offset;
+            problem.item.clone_from(&fault.item);
+            problem.expected = Some(fault.expected.clone());
+            problem.found = Some(fault.found.clone());
+        }
+        other => problem.id = Id::of_code(other.exit_code()),
+    }
 }
 
 fn store(error: &StoreError, problem: &mut Problem) {

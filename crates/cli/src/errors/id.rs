@@ -70,6 +70,7 @@ ids! {
     Sealed = "W-125", MALFORMED, "the file carries no digests";
     HeaderDigest = "W-126", MALFORMED, "the header is not the one that was written";
     TensorDigest = "W-127", MALFORMED, "a tensor's bytes are not the ones that were written";
+    Foreign = "W-128", MALFORMED, "a file of another tool's weights is not what its format asks for, or holds what is not read here";
     Weights = "W-199", MALFORMED, "a file of weights breaks a rule that has no id of its own";
     Checkpoint = "C-101", MALFORMED, "a checkpoint's state is not what this version writes";
     Differs = "C-102", MALFORMED, "a run was begun with other settings or data";
