@@ -10,7 +10,8 @@ use inception_data::Preprocess;
 use inception_formats::{Contents, Format};
 use inception_nn::{LoadMode, LoadReport, Model, ModelOptions, Parameters, WeightsMeta};
 use inception_store::{
-    Archive, ArchiveBuilder, FinitePolicy, Limits, NonFinite, RealFs, write_atomic, write_atomic_from,
+    Archive, ArchiveBuilder, FinitePolicy, Limits, NonFinite, RealFs, write_atomic,
+    write_atomic_from,
 };
 use std::path::Path;
 

@@ -14,6 +14,7 @@ use inception_formats::{OnnxAttribute, OnnxDim, OnnxModel, OnnxNode, OnnxTensor,
 use inception_nn::{EvalProgram, Layout, Parameters, WeightsMeta};
 use inception_store::Dtype;
 use inception_tensor::Shape;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The version of the operators, which any runtime since 2022 reads, and of the file's form.
@@ -264,19 +265,23 @@ impl Exporter<'_> {
     }
 
     /// The numbers of a parameter, in the order of memory.
-    fn numbers(&self, var: Var) -> &[f32] {
-        match self.graph.value_of(var).source {
-            Source::Param(id) => self.parameters.get(id),
-            _ => &[],
+    fn numbers(&self, var: Var) -> Cow<'_, [f32]> {
+        let node = match self.graph.value_of(var).source {
+            Source::Param(id) => return Cow::Borrowed(self.parameters.get(id)),
+            Source::Node(node, _) => &self.graph.nodes()[node],
+            _ => return Cow::Borrowed(&[]),
+        };
+        match &node.op {
+            Op::Fill(fill) => vec![fill.value as f32; self.graph.shape(var).len()].into(),
+            _ => Cow::Borrowed(&[]),
         }
     }
 
     /// Writes a parameter in the order of a state dict; returns its name.
     fn param(&mut self, var: Var, layout: Layout) -> Result<String, DeployError> {
-        let Source::Param(id) = self.graph.value_of(var).source else {
-            return Err(DeployError::Usage(
-                "an operator whose weights are computed cannot be written as ONNX".to_owned(),
-            ));
+        let id = match self.graph.value_of(var).source {
+            Source::Param(id) => id,
+            source => return self.constant(var, source, layout),
         };
         let spec = self.parameters.specs().get(id);
         let mut data = vec![0.0; spec.shape.len()];
@@ -287,6 +292,30 @@ impl Exporter<'_> {
         Ok(name)
     }
 
+    /// Writes weights that have the same number everywhere; returns their name.
+    fn constant(
+        &mut self,
+        var: Var,
+        source: Source,
+        layout: Layout,
+    ) -> Result<String, DeployError> {
+        let Source::Node(node, _) = source else {
+            return Err(computed());
+        };
+        let node = &self.graph.nodes()[node];
+        let Op::Fill(fill) = &node.op else {
+            return Err(computed());
+        };
+        let name = self.free(&format!("{}/constant", node.path));
+        let shape = self.graph.shape(var);
+        let data = vec![fill.value as f32; shape.len()];
+        self.tensor(
+            &name,
+            OnnxTensor::from_f32(&layout.torch_shape(shape), &data),
+        );
+        Ok(name)
+    }
+
     fn node(&mut self, id: NodeId) -> Result<(), DeployError> {
         let node = &self.graph.nodes()[id];
         if self.folded.is_gone(id) {
@@ -294,6 +323,8 @@ impl Exporter<'_> {
             return Ok(());
         }
         match &node.op {
+            // Written where it is read.
+            Op::Fill(_) => Ok(()),
             Op::Conv2d(op) => self.conv2d(id, op),
             Op::BatchNormEval(op) => self.batch_norm(id, op),
             Op::Linear(op) => self.linear(id, op),
@@ -315,6 +346,12 @@ impl Exporter<'_> {
         let path = &self.graph.nodes()[id].path;
         DeployError::Usage(format!("{path}: {what} cannot be written as ONNX"))
     }
+}
+
+fn computed() -> DeployError {
+    DeployError::Usage(
+        "an operator whose weights are computed cannot be written as ONNX".to_owned(),
+    )
 }
 
 /// An input or output of any batch size.

@@ -28,7 +28,11 @@ impl Network for Recorded {
                     .push(&node.path, for_batch(&node.op, recorded, batch), &inputs)?;
             new.extend(node.outputs.iter().copied().zip(outputs));
         }
-        let last = self.graph.nodes().iter().find(|node| node.outputs.contains(&self.logits));
+        let last = self
+            .graph
+            .nodes()
+            .iter()
+            .find(|node| node.outputs.contains(&self.logits));
         let features = last.map_or(self.logits, |node| node.inputs[0]);
         Ok(Outputs {
             features: new[&features],

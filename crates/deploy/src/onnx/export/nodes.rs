@@ -125,8 +125,8 @@ impl Exporter<'_> {
             return;
         };
         let vector = |i: usize| -> Vec<f64> {
-            let numbers = self.numbers(node.inputs[i]).iter();
-            numbers.map(|&x| f64::from(x)).collect()
+            let numbers = self.numbers(node.inputs[i]);
+            numbers.iter().map(|&x| f64::from(x)).collect()
         };
         let [gamma, beta, mean, var] = [1, 2, 3, 4].map(vector);
         let old: Vec<f64> = match inputs
