@@ -99,7 +99,9 @@ pub fn read_file(path: &Path, limits: &Limits) -> Result<Archive, StoreError> {
 /// As [`read_file`], but for the content, which is not looked at.
 pub fn read_bytes(path: &Path, limits: &Limits) -> Result<Vec<u8>, StoreError> {
     let (mut file, total) = open_regular(path)?;
-    let allowed = limits.max_total_bytes.saturating_add(limits.max_header_bytes);
+    let allowed = limits
+        .max_total_bytes
+        .saturating_add(limits.max_header_bytes);
     if total > allowed {
         return Err(StoreError::Limit(Box::new(Excess {
             file: path.to_path_buf(),
