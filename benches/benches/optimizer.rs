@@ -49,11 +49,7 @@ fn steps(c: &mut Criterion) {
             kind,
             weight_decay: 1e-4,
         };
-        let trained = Trained {
-            name: "weight".to_owned(),
-            len: LEN,
-            decays: true,
-        };
+        let trained = Trained::new("weight", LEN);
         let mut optimizer = Optimizer::new(config, vec![trained]);
         let mut weights = random(LEN, "weights");
         let update = Update {
