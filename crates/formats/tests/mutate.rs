@@ -135,7 +135,7 @@ fn damage(
 
 #[test]
 fn zip_archives_of_pytorch() {
-    let seeds = vec![
+    let seeds = [
         pth(&tensor(b"K\x00", b"K\x04\x85", b"K\x01\x85")),
         bytes_of("complex.pth").into_iter().collect(),
     ];

@@ -6,23 +6,23 @@ use inception_store::Limits;
 use std::path::{Path, PathBuf};
 
 /// A file that PyTorch wrote.
-pub fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures")
         .join(name)
 }
 
-pub fn bytes_of(name: &str) -> Vec<u8> {
+pub(crate) fn bytes_of(name: &str) -> Vec<u8> {
     std::fs::read(fixture(name)).unwrap()
 }
 
-pub fn read(bytes: &[u8], name: &str) -> Result<Contents, FormatError> {
+pub(crate) fn read(bytes: &[u8], name: &str) -> Result<Contents, FormatError> {
     parse(bytes.to_vec(), Path::new(name), &Limits::default())
 }
 
 /// The status and message with which a file is refused.
 #[track_caller]
-pub fn refused(bytes: &[u8], name: &str) -> (u8, String) {
+pub(crate) fn refused(bytes: &[u8], name: &str) -> (u8, String) {
     let error = read(bytes, name).expect_err("a file that has to be refused");
     let text = error.to_string();
     assert!(text.starts_with(&format!("{name}: ")), "{text}");
@@ -32,14 +32,14 @@ pub fn refused(bytes: &[u8], name: &str) -> (u8, String) {
 
 /// A record of a zip archive.
 #[derive(Clone)]
-pub struct Record {
-    pub name: Vec<u8>,
-    pub data: Vec<u8>,
-    pub crc: Option<u32>,
-    pub method: u16,
+pub(crate) struct Record {
+    pub(crate) name: Vec<u8>,
+    pub(crate) data: Vec<u8>,
+    pub(crate) crc: Option<u32>,
+    pub(crate) method: u16,
 }
 
-pub fn record(name: &str, data: impl Into<Vec<u8>>) -> Record {
+pub(crate) fn record(name: &str, data: impl Into<Vec<u8>>) -> Record {
     Record {
         name: name.as_bytes().to_vec(),
         data: data.into(),
@@ -49,7 +49,7 @@ pub fn record(name: &str, data: impl Into<Vec<u8>>) -> Record {
 }
 
 /// Records one after another, the directory, the end.
-pub fn zip(records: &[Record]) -> Vec<u8> {
+pub(crate) fn zip(records: &[Record]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for r in records {
         let crc = r.crc.unwrap_or_else(|| crc32fast::hash(&r.data));
@@ -91,7 +91,7 @@ pub fn zip(records: &[Record]) -> Vec<u8> {
 
 /// A file of `torch.save` around a pickle without its first two bytes, with one storage of
 /// four floats.
-pub fn pth(pickle: &[u8]) -> Vec<u8> {
+pub(crate) fn pth(pickle: &[u8]) -> Vec<u8> {
     zip(&[
         record("a/data.pkl", [b"\x80\x02", pickle].concat()),
         record("a/byteorder", "little"),
@@ -104,7 +104,7 @@ pub fn pth(pickle: &[u8]) -> Vec<u8> {
 }
 
 /// `{'w': tensor}` with the given offset, shape and strides of a storage of four floats.
-pub fn tensor(offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
+pub(crate) fn tensor(offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
     let mut out = b"}X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n(".to_vec();
     out.extend(STORAGE);
     out.extend(offset);
@@ -115,5 +115,5 @@ pub fn tensor(offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
 }
 
 /// The storage of [`pth`].
-pub const STORAGE: &[u8] =
+pub(crate) const STORAGE: &[u8] =
     b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ";
