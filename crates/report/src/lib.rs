@@ -98,6 +98,6 @@ pub struct Mistake {
     pub label_probability: f64,
     /// The probability of the answer.
     pub answer_probability: f64,
-    /// A data URI of the picture; see [`thumbnail`].
+    /// A data URI of the picture; see [`thumbnail()`].
     pub picture: Option<String>,
 }
