@@ -1,6 +1,6 @@
 //! ONNX graphs in and out.
 //!
-//! Coming in, nodes are recorded as our operators: [`import()`]. Going out, our operators
+//! Coming in, nodes are recorded as our operators. Going out, our operators
 //! are written as nodes: [`export()`]. Neither knows a model; both walk a graph.
 
 mod export;
