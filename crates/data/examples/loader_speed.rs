@@ -3,7 +3,10 @@
 //! ```sh
 //! cargo run --release -p inception-data --example loader_speed -- FOLDER [WORKERS] [SECONDS]
 //! ```
-//! `FOLDER` is any data set that `--data` takes. Each figure is the median of five.
+//! `FOLDER` is any data set that `--data` takes. Each figure is the median of five rounds, in
+//! which all are measured in turn. On Linux the processor's time for an image is shown as
+//! well, which other work on the machine disturbs less: what the loader costs beyond decoding
+//! and resizing is the difference.
 
 use inception_data::{
     Augment, BadImages, DatasetSpec, Loader, LoaderConfig, OpenOptions, Opened, Pipeline, Split,
@@ -24,44 +27,82 @@ fn main() -> Result<(), Box<dyn Error>> {
     let span = Duration::from_secs_f64(seconds);
     let opened = DatasetSpec::parse(&folder)?.open(Split::Train, &OpenOptions::default())?;
     let preprocess = opened.preprocess([3, 224, 224]);
-    let pipeline = Arc::new(Pipeline::new(
-        preprocess.clone(),
-        Augment::basic(&preprocess),
-    )?);
-    let decode = median(|| decode_alone(&opened, span))?;
-    let limit = median(|| one_core(&opened, &pipeline, span))?;
-    println!("decode alone, one core: {decode:.1} images/s");
-    println!("decode + crop + resize + normalise, one core: {limit:.1} images/s");
-    for workers in 1..=workers {
-        let speed = median(|| loader(&opened, &pipeline, workers, span))?;
-        let share = 100.0 * speed / limit / workers as f64;
-        println!(
-            "loader, {workers} workers: {speed:.1} images/s ({share:.0} % of the limit a core)"
-        );
+    let pipeline = Pipeline::new(preprocess.clone(), Augment::basic(&preprocess))?;
+    let pipeline = Arc::new(pipeline);
+    let mut rounds: Vec<Vec<Speed>> = vec![Vec::new(); workers + 2];
+    for _ in 0..ROUNDS {
+        rounds[0].push(timed(|| decode_alone(&opened, span))?);
+        rounds[1].push(timed(|| one_core(&opened, &pipeline, span))?);
+        for n in 1..=workers {
+            rounds[n + 1].push(timed(|| loader(&opened, &pipeline, n, span))?);
+        }
+    }
+    for (i, speeds) in rounds.into_iter().enumerate() {
+        let name = match i {
+            0 => "decode, one core".to_owned(),
+            1 => "decode + crop + resize + normalise, one core".to_owned(),
+            n => format!("loader, {} workers", n - 1),
+        };
+        let wall = median(speeds.iter().map(|s| s.wall));
+        let processor = median(speeds.iter().map(|s| s.processor * 1e3));
+        println!("{name}: {wall:.1} images/s, {processor:.3} ms of a core an image");
     }
     Ok(())
 }
 
-/// The median of what `measure` gives.
-fn median(mut measure: impl FnMut() -> Result<f64, Box<dyn Error>>) -> Result<f64, Box<dyn Error>> {
-    let mut speeds = (0..ROUNDS)
-        .map(|_| measure())
-        .collect::<Result<Vec<_>, _>>()?;
-    speeds.sort_by(f64::total_cmp);
-    Ok(speeds[ROUNDS / 2])
+/// What one measurement came to.
+#[derive(Clone, Copy)]
+struct Speed {
+    /// Images a second.
+    wall: f64,
+    /// Seconds of a core for an image; 0 where that is not known.
+    processor: f64,
 }
 
-fn decode_alone(opened: &Opened, span: Duration) -> Result<f64, Box<dyn Error>> {
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Counts `measure`'s images and times it.
+fn timed(measure: impl FnOnce() -> Result<usize, Box<dyn Error>>) -> Result<Speed, Box<dyn Error>> {
+    let (start, used) = (Instant::now(), processor_seconds());
+    let images = measure()? as f64;
+    Ok(Speed {
+        wall: images / start.elapsed().as_secs_f64(),
+        processor: (processor_seconds() - used) / images,
+    })
+}
+
+/// Seconds that all threads of this process have used.
+fn processor_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name in brackets, user and system time are the 12th and 13th field, in
+    // hundredths of a second.
+    let fields = text
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    let ticks = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|f| f.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
+}
+
+fn decode_alone(opened: &Opened, span: Duration) -> Result<usize, Box<dyn Error>> {
     let start = Instant::now();
     let mut images = 0;
     while start.elapsed() < span {
         opened.dataset.get(images * 7 % opened.dataset.len())?;
         images += 1;
     }
-    Ok(images as f64 / start.elapsed().as_secs_f64())
+    Ok(images)
 }
 
-fn one_core(opened: &Opened, pipeline: &Pipeline, span: Duration) -> Result<f64, Box<dyn Error>> {
+fn one_core(opened: &Opened, pipeline: &Pipeline, span: Duration) -> Result<usize, Box<dyn Error>> {
     let mut out = vec![0.0; pipeline.output().len()];
     let start = Instant::now();
     let mut images = 0;
@@ -70,7 +111,7 @@ fn one_core(opened: &Opened, pipeline: &Pipeline, span: Duration) -> Result<f64,
         pipeline.apply(&sample.image, &mut Stream::new(&[images as u64]), &mut out)?;
         images += 1;
     }
-    Ok(images as f64 / start.elapsed().as_secs_f64())
+    Ok(images)
 }
 
 fn loader(
@@ -78,7 +119,7 @@ fn loader(
     pipeline: &Arc<Pipeline>,
     workers: usize,
     span: Duration,
-) -> Result<f64, Box<dyn Error>> {
+) -> Result<usize, Box<dyn Error>> {
     let config = LoaderConfig {
         workers,
         prefetch: workers + 2,
@@ -86,14 +127,10 @@ fn loader(
         ..LoaderConfig::default()
     };
     let mut batches = Loader::new(opened.dataset.clone(), pipeline.clone(), config)?;
-    // The first batches are made while nobody waits.
-    for _ in 0..workers + 2 {
-        batches.next().ok_or("the data set is endless")??;
-    }
     let start = Instant::now();
     let mut images = 0;
     while start.elapsed() < span {
         images += batches.next().ok_or("the data set is endless")??.len();
     }
-    Ok(images as f64 / start.elapsed().as_secs_f64())
+    Ok(images)
 }

@@ -36,6 +36,17 @@ fn image() -> impl Strategy<Value = Image> {
         .prop_map(|(w, h, c, seed)| random_image(w, h, c, seed))
 }
 
+/// Whether rounding decides which pixel is the nearest to a centre: it lies between two.
+fn has_ties(from: usize, to: usize) -> bool {
+    (0..to).any(|x| ((2 * x + 1) * from).is_multiple_of(2 * to))
+}
+
+/// [`has_ties`] for either side, where the nearest pixel is asked for.
+fn is_tied(image: &Image, size: Size, by: Interpolation) -> bool {
+    by == Interpolation::Nearest
+        && (has_ties(image.width, size.width) || has_ties(image.height, size.height))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -47,6 +58,7 @@ proptest! {
         let edge = |from: usize, to: usize| by == Interpolation::Area && (from < 2 * to || !from.is_multiple_of(to));
         prop_assume!(!edge(image.width, width) && !edge(image.height, height));
         let size = Size { width, height };
+        prop_assume!(!is_tied(&image, size, by));
         let naive = naive_resize(&image, size, by);
         prop_assert!(largest_difference(&resize(&image, size, by), &naive) <= 2);
     }
@@ -56,8 +68,8 @@ proptest! {
         image in image(), width in 4..40_usize, height in 4..40_usize, by in interpolation(),
         left in 0..4_isize, top in 0..4_isize,
     ) {
-        prop_assume!(by != Interpolation::Area);
         let size = Size { width, height };
+        prop_assume!(by != Interpolation::Area && !is_tied(&image, size, by));
         let window = Window {
             left, top,
             width: width - left as usize - width / 8,
