@@ -46,11 +46,11 @@ fn the_summary_of_a_model() {
     FLOPs an image           50.51 M
     memory for               a training step, batch of 64
       activations, all kept  111.6 MiB
-      planned arena          79.4 MiB
+      planned arena          64.4 MiB
       parameters             1.3 MiB
       momentum               1.3 MiB
       images loaded ahead    784.0 KiB
-      resident in all        82.8 MiB
+      resident in all        67.8 MiB
     "#);
 }
 
@@ -68,10 +68,12 @@ fn the_help() {
       train        Train or fine-tune a model
       eval         Measure top-1, top-5, loss, calibration and per-class figures of weights
       predict      Classify images
+      features     Write what the last layer of a network reads, for each image
       summary      Show layers, shapes, parameters, FLOPs and memory of a model
       bench        Measure the speed of inference or training of a model on this machine
       models       List the models: name, input, parameters, multiply-adds, FLOPs, source
       recipes      List the recipes of training, or print one with its sources
+      convert      Read one format of weights and write another
       data         Get, describe and verify data sets
       report       Write a page about a run: curves, stability, confusion, calibration, worst images
       doctor       Show CPU features, kernels and threads, and check gradients on this machine

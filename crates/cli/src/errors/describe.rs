@@ -176,6 +176,7 @@ fn data(error: &DataError, problem: &mut Problem) {
 fn deploy(error: &DeployError, problem: &mut Problem) {
     match error {
         DeployError::Store(error) => store(error, problem),
+        DeployError::Format(error) => format(error, problem),
         DeployError::Data(error) => data(error, problem),
         DeployError::Model(_) => problem.id = Id::Model,
         DeployError::Meta { path, .. } | DeployError::Description { path, .. } => {
