@@ -183,10 +183,10 @@ fn images_that_cannot_be_read_are_named_and_the_others_answered() {
     assert!(said.contains("good.jpg"), "{said}");
     let errors = text(&output);
     assert!(
-        errors.contains("error: page.jpg: not a JPEG, PNG or WebP (first bytes 3c 21"),
+        errors.contains("error[D-101]: page.jpg: not a JPEG, PNG or WebP (first bytes 3c 21"),
         "{errors}"
     );
-    assert!(errors.contains("error: none.jpg: "), "{errors}");
+    assert!(errors.contains("error[S-102]: none.jpg: "), "{errors}");
     place.fail(5, "predict --weights w.safetensors none.jpg");
 }
 
