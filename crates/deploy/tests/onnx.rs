@@ -54,8 +54,13 @@ fn graphs_of_both_exporters_of_pytorch_give_what_pytorch_gives() {
 #[test]
 fn every_model_comes_back_from_its_own_export() {
     for info in registry() {
-        // Small images where the model takes them: what is looked at are operators.
-        let small = [64, 96, 160, 224, 299].into_iter().find_map(|side| {
+        // Small images where the model takes them: what is looked at are operators. AlexNet's
+        // average keeps its 6×6 windows equal at its own size alone.
+        let sides = match info.name {
+            "alexnet" => &[224][..],
+            _ => &[64, 96, 160, 224, 299],
+        };
+        let small = sides.iter().find_map(|&side| {
             let options = ModelOptions {
                 input: Some([info.input[0], side, side]),
                 classes: Some(7),
