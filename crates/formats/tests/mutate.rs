@@ -128,8 +128,8 @@ fn damage(
         }
     }
     println!("{name}: {runs} runs, {accepted} accepted, slowest {slowest:?}");
-    // Far above what any file of this size needs, and far below a hang.
-    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+    // A hang, and no busy machine: none of these files takes a millisecond of a processor.
+    assert!(slowest < Duration::from_secs(60), "{slowest:?}");
     assert!(accepted < runs, "the damage does nothing");
 }
 
