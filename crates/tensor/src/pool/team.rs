@@ -59,7 +59,7 @@ struct Shared {
 }
 
 // SAFETY: all is atomic or locked but `task`, which who has the section writes while no worker
-// is inside (`Section::run` waits for the last), and workers read only from inside.
+// is inside (`Team::section` waits for the last), and workers read only from inside.
 unsafe impl Sync for Shared {}
 // SAFETY: `task` points to something `Sync`, and is followed during its section only.
 unsafe impl Send for Shared {}
