@@ -1,7 +1,7 @@
 //! The matrix product.
 
 use crate::{
-    Bank, Element, Pool, View, ViewMut, multiply_matrix, multiply_outer, pack, packed_len,
+    Bank, Element, Pool, Terms, View, ViewMut, multiply_matrix, multiply_outer, pack, packed_len,
     with_scratch,
 };
 
@@ -187,7 +187,11 @@ fn by_terms<T: Element>(a: View<'_, T>, b: View<'_, T>, accumulate: Accumulate, 
         for (i, offset) in offsets.iter_mut().enumerate() {
             *offset = [(i * a.stride()) as u32, (i * b.stride()) as u32];
         }
-        multiply_outer(&Pool::serial(), a.data(), b.data(), offsets, accumulate, c);
+        let terms = Terms {
+            offsets,
+            pitch: [a.stride(), b.stride()],
+        };
+        multiply_outer(&Pool::serial(), a.data(), b.data(), terms, accumulate, c);
     });
 }
 

@@ -40,7 +40,7 @@ pub use element::Element;
 pub use gemm::{Accumulate, Epilogue, Operand, gemm};
 pub use kernel::{Kernel, KernelError, LANES, PANEL, Vectorize};
 pub use lanes::{Lanes, WithLanes};
-pub use outer::multiply_outer;
+pub use outer::{Terms, multiply_outer};
 pub use pack::{pack, packed_len};
 pub use pool::{Pool, PoolError};
 pub use random::{Stream, fnv1a};

@@ -12,7 +12,26 @@ const TASKS: [[usize; 2]; 4] = [[56, 4], [28, 4], [28, 2], [14, 1]];
 /// Tasks that there should be at least.
 const ENOUGH_TASKS: usize = 12;
 
-/// `c = Σ_k a[x_k ..]ᵀ·b[y_k ..]` or `c += …` over `offsets` `[x_k, y_k]`: each term is the
+/// The terms of a sum of outer products.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Where each term starts in the left and in the right operand.
+    pub offsets: &'a [[u32; 2]],
+    /// About how far neighbouring terms are apart, so that those after a block, of this
+    /// product or the next, are fetched from memory while it is multiplied; with zeros
+    /// nothing is fetched. The result does not depend on it.
+    pub pitch: [usize; 2],
+}
+
+impl<'a> Terms<'a> {
+    /// Terms in no regular places.
+    pub const fn scattered(offsets: &'a [[u32; 2]]) -> Self {
+        let pitch = [0, 0];
+        Self { offsets, pitch }
+    }
+}
+
+/// `c = Σ_k a[x_k ..]ᵀ·b[y_k ..]` or `c += …` over the `terms` `[x_k, y_k]`: each is the
 /// outer product of as many numbers of `a` as `c` has rows and as many of `b` as it has
 /// channels.
 ///
@@ -25,10 +44,11 @@ pub fn multiply_outer<T: Element>(
     pool: &Pool,
     a: &[T],
     b: &[T],
-    offsets: &[[u32; 2]],
+    terms: Terms<'_>,
     accumulate: Accumulate,
     mut c: ViewMut<'_, T>,
 ) {
+    let Terms { offsets, pitch } = terms;
     let (m, n) = (c.shape().rows(), c.shape().c);
     let addressable = a.len().max(b.len()) <= u32::MAX as usize;
     assert!(addressable, "offsets have 32 bits");
@@ -71,6 +91,7 @@ pub fn multiply_outer<T: Element>(
             let product = Product {
                 part: &part,
                 offsets,
+                ahead: pitch.map(|pitch| pitch * BLOCK),
                 add: i > 0 || accumulate == Accumulate::Add,
             };
             let kernel = match T::VECTOR_KERNELS {
@@ -108,6 +129,8 @@ struct Part<T> {
 struct Product<'a, T> {
     part: &'a Part<T>,
     offsets: &'a [[u32; 2]],
+    /// From a term to the one a block later, which is fetched meanwhile.
+    ahead: [usize; 2],
     add: bool,
 }
 
@@ -127,6 +150,11 @@ impl<T: Element> WithIsa for Product<'_, T> {
                     b: part.b.wrapping_add(column).cast(),
                     offsets: self.offsets.as_ptr(),
                     k: self.offsets.len(),
+                    // Once for all tiles that read the same terms.
+                    ahead: [
+                        if column == 0 { self.ahead[0] } else { 0 },
+                        if row == 0 { self.ahead[1] } else { 0 },
+                    ],
                     rows: step.min(part.rows - row),
                 };
                 let finish = Finish {

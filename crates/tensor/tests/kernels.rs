@@ -2,7 +2,7 @@
 
 use inception_tensor::{
     Accumulate, Bank, Element, Epilogue, Kernel, Operand, PADDING, Pool, Rows, Shape, Stream,
-    Tensor, View, gemm, multiply_outer, multiply_rows, pack, packed_len,
+    Tensor, Terms, View, gemm, multiply_outer, multiply_rows, pack, packed_len,
 };
 use proptest::prelude::*;
 
@@ -152,7 +152,7 @@ proptest! {
 
     #[test]
     fn outer_products_sum_exactly_on_every_kernel(
-        m in 1usize..60, n in 1usize..300, k in 0usize..300, gap in 0usize..4, add: bool, key: u64,
+        m in 1usize..60, n in 1usize..300, k in 0usize..300, gap in 0usize..4, pitch in 0usize..999, add: bool, key: u64,
     ) {
         let (a, b) = (integers(key, 400 + m), integers(key ^ 1, 300 + n));
         let mut stream = Stream::new(&[key, 2]);
@@ -165,7 +165,8 @@ proptest! {
             let shape = Shape::matrix(m, n);
             let view = inception_tensor::ViewMut::strided(&mut c, shape, n + gap);
             let pool = Pool::new(2).unwrap().with_kernel(kernel).unwrap();
-            multiply_outer(&pool, &a, &b, &offsets, accumulate, view);
+            let terms = Terms { offsets: &offsets, pitch: [pitch, 2 * pitch] };
+            multiply_outer(&pool, &a, &b, terms, accumulate, view);
             for i in 0..m {
                 for j in 0..n + gap {
                     let at = i * (n + gap) + j;

@@ -4,7 +4,7 @@ use super::places::Places;
 use super::{Method, NAME, check, winograd, workspace_of};
 use crate::column_sums::column_sums;
 use inception_tensor::{
-    Accumulate, Element, PADDING, Pool, Shape, View, ViewMut, multiply_outer, with_scratch,
+    Accumulate, Element, PADDING, Pool, Shape, Terms, View, ViewMut, multiply_outer, with_scratch,
 };
 use std::ops::Range;
 
@@ -228,6 +228,12 @@ impl<T: Element> Job<'_, T> {
         });
     }
 
+    /// How far apart neighbouring pixels of `dy` and what they read of `x` are, on average.
+    fn pitch(&self) -> [usize; 2] {
+        let [down, across] = &self.places.axes;
+        [down.step * across.step * self.x.stride(), self.dy.stride()]
+    }
+
     /// Adds the products of some pixels, each with its place in the input.
     fn add(
         &self,
@@ -244,7 +250,11 @@ impl<T: Element> Job<'_, T> {
                 used += 1;
             }
             let (x, dy) = (self.x.data(), self.dy.data());
-            multiply_outer(pool, x, dy, &terms[..used], accumulate, out);
+            let terms = Terms {
+                offsets: &terms[..used],
+                pitch: self.pitch(),
+            };
+            multiply_outer(pool, x, dy, terms, accumulate, out);
         });
     }
 }

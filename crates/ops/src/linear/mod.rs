@@ -8,8 +8,8 @@ pub mod reference;
 use crate::conv2d::{self, Method};
 use crate::{Activation, OpError, Window};
 use inception_tensor::{
-    Accumulate, Bank, Element, Epilogue, Operand, Pool, Shape, View, ViewMut, multiply_matrix,
-    multiply_outer, pack, packed_len, with_scratch,
+    Accumulate, Bank, Element, Epilogue, Operand, Pool, Shape, Terms, View, ViewMut,
+    multiply_matrix, multiply_outer, pack, packed_len, with_scratch,
 };
 
 /// The operator's name in messages.
@@ -79,6 +79,10 @@ pub fn forward<T: Element>(
             for (i, term) in terms.iter_mut().enumerate() {
                 *term = [i * n, i * weight.stride()].map(|at| at as u32);
             }
+            let terms = Terms {
+                offsets: terms,
+                pitch: [n, weight.stride()],
+            };
             let y = y.reborrow();
             multiply_outer(pool, columns, weight.data(), terms, Accumulate::Replace, y);
         });

@@ -5,9 +5,9 @@
 
 use super::{Finish, Isa, OuterTile, PANEL, RowsTile};
 use std::arch::x86_64::{
-    __m256, __m256i, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
-    _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_max_ps, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_setzero_si256,
+    __m256, __m256i, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_loadu_si256, _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_max_ps, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_setzero_si256,
 };
 use std::ptr::with_exposed_provenance;
 
@@ -156,6 +156,12 @@ unsafe fn outer<const R: usize, const V: usize>(tile: OuterTile, finish: Finish)
         unsafe {
             let [x, y] = *tile.offsets.add(k);
             let (a, b) = (tile.a.add(x as usize), tile.b.wrapping_add(y as usize));
+            if tile.ahead[0] > 0 {
+                _mm_prefetch::<_MM_HINT_T1>(a.wrapping_add(tile.ahead[0]).cast());
+            }
+            if tile.ahead[1] > 0 {
+                _mm_prefetch::<_MM_HINT_T1>(b.wrapping_add(tile.ahead[1]).cast());
+            }
             let mut vectors = [_mm256_setzero_ps(); V];
             for (v, vector) in vectors.iter_mut().enumerate() {
                 *vector = _mm256_maskload_ps(b.wrapping_add(v * LANES), masks[v]);

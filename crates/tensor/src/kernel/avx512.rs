@@ -6,8 +6,9 @@
 
 use super::{Finish, Isa, OuterTile, PANEL, RowsTile};
 use std::arch::x86_64::{
-    __m512, __mmask16, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    __m512, __mmask16, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_set1_ps,
+    _mm512_setzero_ps,
 };
 use std::ptr::with_exposed_provenance;
 
@@ -148,6 +149,15 @@ unsafe fn outer<const R: usize, const V: usize>(tile: OuterTile, finish: Finish)
             }
             let [x, y] = *tile.offsets.add(k);
             let (a, b) = (tile.a.add(x as usize), tile.b.add(y as usize));
+            if tile.ahead[0] > 0 {
+                _mm_prefetch::<_MM_HINT_T1>(a.wrapping_add(tile.ahead[0]).cast());
+            }
+            if tile.ahead[1] > 0 {
+                for v in 0..V {
+                    let later = b.wrapping_add(tile.ahead[1] + v * LANES);
+                    _mm_prefetch::<_MM_HINT_T1>(later.cast());
+                }
+            }
             let mut vectors = [_mm512_setzero_ps(); V];
             for (v, vector) in vectors.iter_mut().enumerate() {
                 *vector = _mm512_maskz_loadu_ps(masks[v], b.wrapping_add(v * LANES));

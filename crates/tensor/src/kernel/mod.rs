@@ -167,6 +167,9 @@ pub(crate) struct OuterTile {
     pub(crate) offsets: *const [u32; 2],
     /// How many.
     pub(crate) k: usize,
+    /// How far beyond its place in `a` and in `b` each term's elements of the next block are,
+    /// which are fetched for later; nothing where zero. May lead outside the operands.
+    pub(crate) ahead: [usize; 2],
     /// Rows of the tile, 1 to the kernel's `ROWS`.
     pub(crate) rows: usize,
 }

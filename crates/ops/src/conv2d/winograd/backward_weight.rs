@@ -8,8 +8,8 @@ use super::tiles::{Tiles, TransformTiles, Transformed};
 use super::transform::{Evaluate, Input, Line, Output, both_ways};
 use super::{Form, POINTS, SIDE, SKEW};
 use inception_tensor::{
-    Accumulate, BoxMut, Element, Kernel, LANES, Lanes, Pool, Shape, View, ViewMut, WithLanes,
-    multiply_outer, with_scratch,
+    Accumulate, BoxMut, Element, Kernel, LANES, Lanes, Pool, Shape, Terms, View, ViewMut,
+    WithLanes, multiply_outer, with_scratch,
 };
 
 /// Tiles that a task transforms.
@@ -168,6 +168,7 @@ impl Block<'_> {
                     *term = [place(c_in) as u32, place(c_out) as u32];
                 }
                 let sum = ViewMut::new(sum, Shape::matrix(c_in, c_out));
+                let terms = Terms::scattered(terms);
                 multiply_outer(&serial, x, dy, terms, accumulate, sum);
             });
         });
