@@ -306,6 +306,16 @@ fn write<'a, T: Element>(open: &mut Slots<'a>, next: &mut usize, slot: &Slot) ->
             slot.shape,
             stride,
         )),
+        DType::Bf16 => OperandMut::Bf16(ViewMut::strided(
+            &mut open.take(at)[offset..],
+            slot.shape,
+            stride,
+        )),
+        DType::Int8 => OperandMut::Int8(ViewMut::strided(
+            &mut open.take(at)[offset..],
+            slot.shape,
+            stride,
+        )),
         DType::U8 => OperandMut::Bytes(open.take(at)),
         DType::U32 => unreachable!("no operator writes labels"),
     }
@@ -324,14 +334,23 @@ fn read<'a, T: Element>(
                 offset,
                 stride,
             },
-            DType::Real,
-        ) => Operand::Real(View::strided(
-            &open.read(region)[offset..],
-            slot.shape,
-            stride,
-        )),
-        (Location::Arena { region, .. }, DType::U8) => Operand::Bytes(open.read(region)),
-        (Location::Arena { region, .. }, DType::U32) => Operand::Labels(open.read(region)),
+            dtype,
+        ) => match dtype {
+            DType::Real => {
+                let data = &open.read(region)[offset..];
+                Operand::Real(View::strided(data, slot.shape, stride))
+            }
+            DType::Bf16 => {
+                let data = &open.read(region)[offset..];
+                Operand::Bf16(View::strided(data, slot.shape, stride))
+            }
+            DType::Int8 => {
+                let data = &open.read(region)[offset..];
+                Operand::Int8(View::strided(data, slot.shape, stride))
+            }
+            DType::U8 => Operand::Bytes(open.read(region)),
+            DType::U32 => Operand::Labels(open.read(region)),
+        },
         (Location::InPlace, _) => Operand::InPlace,
         (Location::Unused, _) => unreachable!("an operand that is read has a place"),
     }

@@ -35,10 +35,31 @@ impl ParamId {
 pub enum DType {
     /// The plan's element type, `f32` or `f64`.
     Real,
-    /// Bytes: places in a pooling window.
+    /// [`Bf16`](inception_tensor::Bf16), whatever the plan's element type.
+    Bf16,
+    /// Bytes that count the steps of a [`Scale`](inception_ops::stored::Scale).
+    Int8,
+    /// Bytes: places in a pooling window, packed weights.
     U8,
     /// Class labels.
     U32,
+}
+
+impl DType {
+    /// Whether values of the type are maps, with pixels at a distance.
+    pub(crate) fn is_map(self) -> bool {
+        matches!(self, Self::Real | Self::Bf16 | Self::Int8)
+    }
+
+    /// Bytes of a number, where a number of the plan's element type has `element`.
+    pub fn bytes(self, element: usize) -> usize {
+        match self {
+            Self::Real => element,
+            Self::Bf16 => 2,
+            Self::Int8 | Self::U8 => 1,
+            Self::U32 => 4,
+        }
+    }
 }
 
 /// Where a value comes from.

@@ -1,6 +1,8 @@
 //! What an operator reads and writes when it runs.
 
-use inception_tensor::{Element, Pool, View, ViewMut};
+use crate::graph::DType;
+use inception_ops::conv2d::stored::StoredMap;
+use inception_tensor::{Bf16, Element, Pool, View, ViewMut};
 use smallvec::SmallVec;
 
 /// What random numbers of a run are drawn from, besides the operator's own key.
@@ -16,6 +18,8 @@ pub struct RunKey {
 #[derive(Debug)]
 pub(crate) enum Operand<'a, T> {
     Real(View<'a, T>),
+    Bf16(View<'a, Bf16>),
+    Int8(View<'a, u8>),
     Bytes(&'a [u8]),
     Labels(&'a [u32]),
     /// Its memory is output 0's: the operator works in place.
@@ -26,9 +30,49 @@ pub(crate) enum Operand<'a, T> {
 #[derive(Debug)]
 pub(crate) enum OperandMut<'a, T> {
     Real(ViewMut<'a, T>),
+    Bf16(ViewMut<'a, Bf16>),
+    Int8(ViewMut<'a, u8>),
     Bytes(&'a mut [u8]),
     /// Nobody reads it, so it has no memory.
     Unused,
+}
+
+/// A type that maps are stored in, and which operands are of it.
+pub(crate) trait InIo: StoredMap {
+    fn operand<'a, T>(operand: &Operand<'a, T>) -> Option<View<'a, Self>>;
+    fn operand_mut<T>(operand: OperandMut<'_, T>) -> Option<ViewMut<'_, Self>>;
+}
+
+impl InIo for Bf16 {
+    fn operand<'a, T>(operand: &Operand<'a, T>) -> Option<View<'a, Self>> {
+        match operand {
+            Operand::Bf16(view) => Some(*view),
+            _ => None,
+        }
+    }
+
+    fn operand_mut<T>(operand: OperandMut<'_, T>) -> Option<ViewMut<'_, Self>> {
+        match operand {
+            OperandMut::Bf16(view) => Some(view),
+            _ => None,
+        }
+    }
+}
+
+impl InIo for u8 {
+    fn operand<'a, T>(operand: &Operand<'a, T>) -> Option<View<'a, Self>> {
+        match operand {
+            Operand::Int8(view) => Some(*view),
+            _ => None,
+        }
+    }
+
+    fn operand_mut<T>(operand: OperandMut<'_, T>) -> Option<ViewMut<'_, Self>> {
+        match operand {
+            OperandMut::Int8(view) => Some(view),
+            _ => None,
+        }
+    }
 }
 
 /// Operands, workspace and threads of one call of an operator.
@@ -73,6 +117,46 @@ impl<'a, T: Element> Io<'a, T> {
     pub fn read(&self, i: usize) -> View<'a, T> {
         self.read_unless_in_place(i)
             .expect("only the operand named by `aliasing` is in place")
+    }
+
+    /// Operand `i`, stored as `S`, or `None` where it is to be found in output 0.
+    ///
+    /// # Panics
+    /// When it is of another type.
+    pub(crate) fn read_stored_unless_in_place<S: InIo>(&self, i: usize) -> Option<View<'a, S>> {
+        let operand = &self.inputs[i];
+        let view = S::operand(operand);
+        let in_place = matches!(operand, Operand::InPlace);
+        assert!(view.is_some() || in_place, "operand {i} is another type's");
+        view
+    }
+
+    /// Operand `i`, stored as `S`.
+    ///
+    /// # Panics
+    /// When it is of another type.
+    pub(crate) fn read_stored<S: InIo>(&self, i: usize) -> View<'a, S> {
+        self.read_stored_unless_in_place(i)
+            .expect("stored operands are not in place")
+    }
+
+    /// Output `i`, stored as `S`; each is taken once.
+    ///
+    /// # Panics
+    /// When it is of another type or nobody reads it.
+    pub(crate) fn write_stored<S: InIo>(&mut self, i: usize) -> ViewMut<'a, S> {
+        let operand = std::mem::replace(&mut self.outputs[i], OperandMut::Unused);
+        S::operand_mut(operand).unwrap_or_else(|| panic!("output {i} is another type's"))
+    }
+
+    /// The type of output `i`, of those that are maps.
+    pub(crate) fn output_type(&self, i: usize) -> Option<DType> {
+        match &self.outputs[i] {
+            OperandMut::Real(_) => Some(DType::Real),
+            OperandMut::Bf16(_) => Some(DType::Bf16),
+            OperandMut::Int8(_) => Some(DType::Int8),
+            OperandMut::Bytes(_) | OperandMut::Unused => None,
+        }
     }
 
     /// Operand `i` as a vector.

@@ -3,7 +3,7 @@
 use crate::ranking::{Ranked, top};
 use crate::runner::{Rows, Runners};
 use crate::{DeployError, Weights};
-use inception_autograd::Passes;
+use inception_autograd::{Passes, Storage};
 use inception_data::{Image, Pipeline, Preprocess};
 use inception_nn::{Model, Parameters};
 use inception_tensor::Pool;
@@ -15,6 +15,8 @@ pub struct PredictorConfig {
     pub pool: Pool,
     /// Which passes rewrite the graph.
     pub passes: Passes,
+    /// How plans keep the maps between operators.
+    pub storage: Storage,
 }
 
 impl Default for PredictorConfig {
@@ -22,6 +24,7 @@ impl Default for PredictorConfig {
         Self {
             pool: Pool::serial(),
             passes: Passes::INFERENCE,
+            storage: Storage::Real,
         }
     }
 }
@@ -63,7 +66,7 @@ impl Classifier {
         Self {
             model,
             parameters,
-            runners: Runners::new(config.passes, config.pool.clone()),
+            runners: Runners::new(config),
         }
     }
 

@@ -1,9 +1,8 @@
 //! Plans by batch size.
 
-use crate::DeployError;
-use inception_autograd::{Executor, Passes, RunKey, Var};
+use crate::{DeployError, PredictorConfig};
+use inception_autograd::{Executor, RunKey, Var};
 use inception_nn::{EvalProgram, Model, Parameters};
-use inception_tensor::Pool;
 use std::sync::Arc;
 
 /// How many plans are kept: a full batch, the last of a dataset, a single image, one more.
@@ -22,8 +21,7 @@ struct Runner {
 /// The plans of one model, made when a batch size is first seen.
 #[derive(Debug)]
 pub(crate) struct Runners {
-    passes: Passes,
-    pool: Pool,
+    config: PredictorConfig,
     /// Last used comes last.
     list: Vec<Runner>,
 }
@@ -36,9 +34,11 @@ pub(crate) struct Rows<'a> {
 }
 
 impl Runners {
-    pub(crate) fn new(passes: Passes, pool: Pool) -> Self {
-        let list = Vec::new();
-        Self { passes, pool, list }
+    pub(crate) fn new(config: &PredictorConfig) -> Self {
+        Self {
+            config: config.clone(),
+            list: Vec::new(),
+        }
     }
 
     /// Runs a batch that `fill` writes as `[n, h, w, c]` numbers.
@@ -85,9 +85,14 @@ impl Runners {
         parameters: &Parameters<f32>,
         batch_size: usize,
     ) -> Result<Runner, DeployError> {
-        let program = EvalProgram::record(model, batch_size, self.passes)?;
+        let PredictorConfig {
+            pool,
+            passes,
+            storage,
+        } = &self.config;
+        let program = EvalProgram::record_stored(model, batch_size, *passes, storage)?;
         let plan = Arc::new(program.compile::<f32>());
-        let mut executor = Executor::new(plan, &self.pool)
+        let mut executor = Executor::new(plan, pool)
             .map_err(|source| DeployError::Memory { batch_size, source })?;
         executor.prepare(parameters);
         Ok(Runner {

@@ -18,6 +18,7 @@ mod meta;
 mod model;
 pub mod models;
 pub mod modules;
+mod observe;
 mod parameters;
 mod pattern;
 mod program;
@@ -33,6 +34,7 @@ pub use init::{Init, Initializer};
 pub use layout::Layout;
 pub use meta::{MetaError, WeightsMeta};
 pub use model::{Aux, Model, ModelOptions, Resolved};
+pub use observe::ObserveProgram;
 pub use parameters::Parameters;
 pub use pattern::Pattern;
 pub use program::{

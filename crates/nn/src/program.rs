@@ -2,7 +2,8 @@
 
 use crate::{Ctx, Mode, Model, NnError, Pattern};
 use inception_autograd::{
-    DType, Graph, GraphError, ParamId, Passes, Plan, PlanOptions, Var, differentiate, optimise,
+    DType, Graph, GraphError, ParamId, Passes, Plan, PlanOptions, Storage, Var, differentiate,
+    optimise, store,
 };
 use inception_tensor::{Element, Shape};
 
@@ -229,13 +230,32 @@ impl EvalProgram {
     /// # Errors
     /// When the batch is empty or does not fit the model.
     pub fn record(model: &Model, batch_size: usize, passes: Passes) -> Result<Self, NnError> {
+        Self::record_stored(model, batch_size, passes, &Storage::Real)
+    }
+
+    /// The same with maps kept as `storage` says.
+    ///
+    /// # Errors
+    /// As [`EvalProgram::record`], and when ranges of the model's values are missing.
+    pub fn record_stored(
+        model: &Model,
+        batch_size: usize,
+        passes: Passes,
+        storage: &Storage,
+    ) -> Result<Self, NnError> {
         check_batch(batch_size)?;
         let mut graph = Graph::new();
         let images = model.images(&mut graph, batch_size);
         let outputs = model.forward(images, &mut model.context(&mut graph, Mode::Eval))?;
         let logits = outputs.logits;
         let probs = graph.softmax("softmax", logits)?;
-        optimise(&mut graph, &[logits, probs], &passes);
+        match storage {
+            Storage::Real => optimise(&mut graph, &[logits, probs], &passes),
+            storage => {
+                optimise(&mut graph, &[logits, probs], &unmerged(passes));
+                store(&mut graph, &[logits, probs], storage)?;
+            }
+        }
         Ok(Self {
             graph,
             images,
@@ -291,6 +311,16 @@ impl FeaturesProgram {
     /// The plan of the program in `T`.
     pub fn compile<T: Element>(&self) -> Plan {
         plan::<T>(&self.graph, &[self.features], self.passes)
+    }
+}
+
+/// The passes that may run before maps are stored, and before they are observed.
+pub(crate) const fn unmerged(passes: Passes) -> Passes {
+    Passes {
+        merge_siblings: false,
+        winograd: false,
+        pack_weights: false,
+        ..passes
     }
 }
 

@@ -1,7 +1,7 @@
 //! Layers, shapes, parameters, multiply-adds and memory of a model: walks over its graph.
 
 use crate::{EvalProgram, Mode, Model, NnError, TrainConfig, TrainProgram};
-use inception_autograd::{DType, Graph, Node, NodeId, Passes, Source};
+use inception_autograd::{Graph, Node, NodeId, Passes, Source};
 use inception_tensor::Shape;
 use std::collections::HashSet;
 
@@ -181,11 +181,7 @@ fn layers(model: &Model, graph: &Graph, batch: u64) -> Vec<LayerRow> {
 fn output_bytes(graph: &Graph, node: &Node) -> u64 {
     let bytes = |&var: &inception_autograd::Var| {
         let value = graph.value_of(var);
-        let size = match value.dtype {
-            DType::Real | DType::U32 => 4,
-            DType::U8 => 1,
-        };
-        value.shape.len() as u64 * size
+        value.shape.len() as u64 * value.dtype.bytes(4) as u64
     };
     node.outputs.first().map_or(0, bytes)
 }

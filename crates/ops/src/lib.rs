@@ -26,6 +26,7 @@ pub mod lrn;
 pub mod max_pool;
 pub mod relu;
 pub mod softmax;
+pub mod stored;
 pub mod sum;
 
 pub use activation::Activation;

@@ -2,9 +2,9 @@
 
 use super::one;
 use crate::operator::{Aliasing, Operator, Output, Outputs};
-use crate::{Graph, GraphError, Io, Node, Var, differentiate::Tape};
-use inception_ops::{OpError, concat};
-use inception_tensor::{Element, Shape};
+use crate::{DType, Graph, GraphError, Io, Node, Var, differentiate::Tape, io::InIo};
+use inception_ops::{OpError, concat, stored};
+use inception_tensor::{Bf16, Element, Shape};
 use smallvec::{SmallVec, smallvec};
 
 /// Channels of all operands side by side. A plan places the operands inside the output, so
@@ -44,11 +44,29 @@ impl Operator for Concat {
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
         // Operands that lie inside the output already are in place.
+        match io.output_type(0) {
+            Some(DType::Bf16) => return self.run_stored::<T, Bf16>(io),
+            Some(DType::Int8) => return self.run_stored::<T, u8>(io),
+            _ => {}
+        }
         let mut y = io.write(0);
         let mut start = 0;
         for (i, &c) in self.channels.iter().enumerate() {
             if let Some(x) = io.read_unless_in_place(i) {
                 concat::copy(io.pool, x, y.reborrow().channels(start, c));
+            }
+            start += c;
+        }
+    }
+}
+
+impl Concat {
+    fn run_stored<T: Element, S: InIo>(&self, mut io: Io<'_, T>) {
+        let mut y = io.write_stored::<S>(0);
+        let mut start = 0;
+        for (i, &c) in self.channels.iter().enumerate() {
+            if let Some(x) = io.read_stored_unless_in_place::<S>(i) {
+                stored::copy(io.pool, x, y.reborrow().channels(start, c));
             }
             start += c;
         }

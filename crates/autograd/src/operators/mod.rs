@@ -14,6 +14,7 @@ mod relu;
 mod reshape;
 mod soft_cross_entropy;
 mod softmax;
+mod stored;
 mod sum;
 
 pub use adaptive_avg_pool::{AdaptiveAvgPool, AdaptiveAvgPoolBackward};
@@ -32,6 +33,10 @@ pub use relu::{Relu, ReluBackward};
 pub use reshape::Reshape;
 pub use soft_cross_entropy::{SoftCrossEntropy, SoftCrossEntropyBackward};
 pub use softmax::{CrossEntropy, CrossEntropyBackward, Softmax};
+pub use stored::{
+    Encoding, Load, PackStored, Store, StoredAdaptiveAvgPool, StoredAvgPool, StoredBank,
+    StoredConv2d, StoredMaxPool,
+};
 pub use sum::{Fill, Sum};
 
 use crate::operator::{Output, Outputs};

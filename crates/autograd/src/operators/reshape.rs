@@ -2,9 +2,9 @@
 
 use super::one;
 use crate::operator::{Aliasing, Operator, Outputs};
-use crate::{Graph, GraphError, Io, Node, Var, differentiate::Tape};
+use crate::{DType, Graph, GraphError, Io, Node, Var, differentiate::Tape, io::InIo};
 use inception_ops::OpError;
-use inception_tensor::{Element, Shape};
+use inception_tensor::{Bf16, Element, Shape};
 use smallvec::{SmallVec, smallvec};
 
 /// The operand's numbers in `[n, h, w, c]` order under another shape. A plan lets a dense
@@ -50,6 +50,11 @@ impl Operator for Reshape {
     }
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
+        match io.output_type(0) {
+            Some(DType::Bf16) => return self.run_stored::<T, Bf16>(io),
+            Some(DType::Int8) => return self.run_stored::<T, u8>(io),
+            _ => {}
+        }
         let (x, mut y) = (io.read(0), io.write(0));
         assert!(
             x.is_dense() || y.is_dense(),
@@ -59,6 +64,16 @@ impl Operator for Reshape {
             y.copy_from(x.reshaped(y.shape()));
         } else {
             y.reshaped(x.shape()).copy_from(x);
+        }
+    }
+}
+
+impl Reshape {
+    fn run_stored<T: Element, S: InIo>(&self, mut io: Io<'_, T>) {
+        let (x, mut y) = (io.read_stored::<S>(0), io.write_stored::<S>(0));
+        let c = x.shape().c;
+        for (p, line) in y.dense_mut().chunks_exact_mut(c).enumerate() {
+            line.copy_from_slice(x.row(p));
         }
     }
 }

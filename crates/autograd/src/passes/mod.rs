@@ -8,7 +8,10 @@ mod fold_batch_norm;
 mod fuse_relu;
 mod merge_siblings;
 mod pack_weights;
+mod store;
 mod winograd;
+
+pub use store::{Range, Ranges, Storage, observed, store};
 
 use crate::{Graph, Var};
 use inception_ops::OpError;

@@ -2,7 +2,7 @@
 
 use super::liveness::{Live, Schedule};
 use super::placement::Places;
-use crate::graph::{DType, Graph, Var};
+use crate::graph::{Graph, Var};
 use inception_tensor::{Arena, Region};
 
 /// Where every buffer and workspace lies.
@@ -90,13 +90,8 @@ fn buffers(
     }
     let block = |(i, life): (usize, Option<Live>)| {
         let value = &graph.values[i];
-        let bytes = match value.dtype {
-            DType::Real => element_bytes,
-            DType::U8 => 1,
-            DType::U32 => 4,
-        };
         Some(Block {
-            bytes: value.shape.len() * bytes,
+            bytes: value.shape.len() * value.dtype.bytes(element_bytes),
             live: life?,
             owner: Owner::Buffer(i),
         })

@@ -1,7 +1,7 @@
 //! Which values share memory: slices of a concatenation, views, operators in place.
 
 use super::liveness::{Live, Schedule};
-use crate::graph::{DType, Graph, NodeId, Source, Var};
+use crate::graph::{Graph, NodeId, Source, Var};
 use crate::operator::Aliasing;
 use crate::passes::Passes;
 use smallvec::SmallVec;
@@ -125,7 +125,7 @@ impl Placer<'_> {
         let i = var.index();
         self.live[i].is_some()
             && !self.pinned[i]
-            && self.graph.values[i].dtype == DType::Real
+            && self.graph.values[i].dtype.is_map()
             && self.members[i] == [i]
             && self.places[i].is_some_and(|p| p.root == i)
     }

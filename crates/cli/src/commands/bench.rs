@@ -9,13 +9,14 @@ use crate::table::pairs;
 use crate::{numbers, output};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use inception_autograd::Passes;
-use inception_deploy::Weights;
-use inception_tensor::{Element, Pool};
+use inception_autograd::{Passes, Storage};
+use inception_deploy::{Observer, Weights};
+use inception_tensor::{Element, Pool, Stream};
 use measure::Measured;
 use profile::Profile;
 use serde::Serialize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Measure the speed of inference or training of a model on this machine
 #[derive(Args, Debug)]
@@ -62,6 +63,22 @@ enum Mode {
 enum Precision {
     F32,
     F64,
+    /// Maps and weights in 16 bits, sums in 32; inference alone
+    Bf16,
+    /// Maps and weights in 8 bits; inference alone. Weights without ranges are calibrated on
+    /// random images
+    Int8,
+}
+
+impl Precision {
+    fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -92,7 +109,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     let pool = args.common.pool()?;
     let weights = weights(args)?;
     let report = match args.precision {
-        Precision::F32 => measure::<f32>(args, &weights, &pool)?,
+        Precision::F32 | Precision::Bf16 | Precision::Int8 => {
+            measure::<f32>(args, &weights, &pool)?
+        }
         Precision::F64 => measure::<f64>(args, &weights, &pool)?,
     };
     if args.common.json {
@@ -123,6 +142,27 @@ fn passes(args: &BenchArgs, all: Passes) -> Result<Passes> {
         .map_err(|e| usage(format!("--passes: {e}")))
 }
 
+/// How maps are kept.
+fn storage(args: &BenchArgs, weights: &Weights, pool: &Pool) -> Result<Storage> {
+    match (args.precision, args.mode) {
+        (Precision::F32 | Precision::F64, _) => Ok(Storage::Real),
+        (precision, Mode::Train) => {
+            let name = precision.name();
+            Err(usage(format!("--precision {name} is for --mode infer")))
+        }
+        (Precision::Bf16, Mode::Infer) => Ok(Storage::Bf16),
+        (Precision::Int8, Mode::Infer) => {
+            let parameters = weights.parameters.cast::<f32>();
+            let mut observer = Observer::new(&weights.model, &parameters, 1, pool)?;
+            let mut stream = Stream::new(&[args.seed, 0]);
+            let images = observer.images_mut();
+            images.fill_with(|| stream.normal() as f32);
+            observer.run();
+            Ok(Storage::Int8(Arc::new(observer.into_ranges())))
+        }
+    }
+}
+
 fn measure<T: Element>(args: &BenchArgs, weights: &Weights, pool: &Pool) -> Result<Report> {
     let work = measure::Work {
         model: &weights.model,
@@ -132,6 +172,7 @@ fn measure<T: Element>(args: &BenchArgs, weights: &Weights, pool: &Pool) -> Resu
         profile: args.profile,
         seed: args.seed,
         pool: pool.clone(),
+        storage: storage(args, weights, pool)?,
     };
     let (mode, measured) = match args.mode {
         Mode::Infer => ("infer", work.infer(passes(args, Passes::INFERENCE)?)?),
@@ -151,7 +192,7 @@ fn measure<T: Element>(args: &BenchArgs, weights: &Weights, pool: &Pool) -> Resu
         batch_size: args.batch_size,
         input: weights.model.options().input,
         threads: pool.threads(),
-        precision: T::NAME,
+        precision: args.precision.name(),
         reps: args.reps,
         median_ms: 1e3 * median,
         min_ms: 1e3 * times[0],

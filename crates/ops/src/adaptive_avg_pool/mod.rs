@@ -38,7 +38,7 @@ pub fn shape(output: [usize; 2], x: Shape) -> Result<Shape, OpError> {
 /// `outputs` windows that divide `extent` pixels: window `o` covers
 /// `⌊o·extent/outputs⌋ .. ⌈(o + 1)·extent/outputs⌉`.
 #[derive(Clone, Copy)]
-struct Even {
+pub(crate) struct Even {
     extent: usize,
     outputs: usize,
 }
@@ -61,7 +61,7 @@ impl Windows for Even {
 }
 
 /// The windows over `x` whose averages are `y`.
-fn grid(x: Shape, y: Shape) -> Grid<Even> {
+pub(crate) fn grid(x: Shape, y: Shape) -> Grid<Even> {
     let expected = shape([y.h, y.w], x).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(y, expected, "adaptive_avg_pool: output of {x}");
     let line = |extent, outputs| Even { extent, outputs };

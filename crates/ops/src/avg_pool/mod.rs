@@ -31,7 +31,7 @@ pub fn shape(window: &Window, x: Shape) -> Result<Shape, OpError> {
 
 /// A sliding window's axis with its divisor.
 #[derive(Clone, Copy)]
-struct Sliding {
+pub(crate) struct Sliding {
     axis: Axis,
     count: PadCount,
     outputs: usize,
@@ -66,7 +66,7 @@ impl Windows for Sliding {
 }
 
 /// The windows over `x` whose averages are `y`.
-fn grid(window: &Window, count: PadCount, x: Shape, y: Shape) -> Grid<Sliding> {
+pub(crate) fn grid(window: &Window, count: PadCount, x: Shape, y: Shape) -> Grid<Sliding> {
     let line = |axis: usize| Sliding {
         axis: Axis::new(window, axis, x),
         count,

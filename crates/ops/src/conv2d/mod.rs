@@ -14,6 +14,7 @@ mod forward;
 mod method;
 mod places;
 pub mod reference;
+pub mod stored;
 mod winograd;
 
 pub use backward_input::{backward_input, backward_input_workspace};

@@ -2,7 +2,7 @@
 
 use super::profile::{Profile, Recorder};
 use anyhow::Result;
-use inception_autograd::{Executor, Passes, RunKey};
+use inception_autograd::{Executor, Passes, RunKey, Storage};
 use inception_nn::{EvalProgram, Model, Parameters, TrainConfig, TrainProgram};
 use inception_tensor::{Calibration, Element, Pool, Stream};
 use inception_train::{Optimizer, OptimizerConfig, OptimizerKind, ParamRule, Update};
@@ -21,6 +21,7 @@ pub(super) struct Work<'a, T> {
     pub(super) profile: bool,
     pub(super) seed: u64,
     pub(super) pool: Pool,
+    pub(super) storage: Storage,
 }
 
 /// What came of it.
@@ -36,7 +37,8 @@ pub(super) struct Measured {
 impl<T: Element> Work<'_, T> {
     /// Measures inference.
     pub(super) fn infer(self, passes: Passes) -> Result<Measured> {
-        let program = EvalProgram::record(self.model, self.batch_size, passes)?;
+        let program = 
+            EvalProgram::record_stored(self.model, self.batch_size, passes, &self.storage)?;
         let mut executor = Executor::new(Arc::new(program.compile::<T>()), &self.pool)?;
         executor.prepare(&self.parameters);
         let images = self.noise(executor.input_mut(program.images).len());

@@ -1,0 +1,249 @@
+//! Convolution of maps that are kept in fewer bits.
+//!
+//! Weights are rounded and packed once; sums are in `f32` or `i32`; scale, bias and ReLU
+//! follow in `f32`, and the result is rounded once.
+
+use super::places::{Axis, Places};
+use super::{NAME, check};
+use crate::stored::Scale;
+use crate::{Activation, Window};
+use inception_tensor::{
+    Bf16, DotBank, DotMap, DotRows, Element, Pool, Shape, Stored, View, ViewMut, dot_rows,
+    pack_words, packed_words,
+};
+use smallvec::SmallVec;
+
+/// How the numbers under a window follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taps {
+    /// Each pixel is a piece of its own.
+    Pixels,
+    /// A row of the window is one piece, for dense maps of few channels whose border is part
+    /// of the map.
+    Lines,
+}
+
+impl Taps {
+    /// Pieces, and numbers in a piece.
+    fn pieces(self, weight: Shape) -> (usize, usize) {
+        match self {
+            Self::Pixels => (weight.n * weight.h, weight.w),
+            Self::Lines => (weight.n, weight.h * weight.w),
+        }
+    }
+}
+
+/// A type of stored maps, with the way its weights are rounded.
+pub trait StoredMap: Stored {
+    /// The step that a column's weights are counted in, given the largest of them.
+    fn step(largest: f32) -> f32;
+
+    /// A weight, counted in steps.
+    fn weight(steps: f32) -> Self::Weight;
+
+    /// What a rounded weight counts in steps.
+    fn steps(weight: Self::Weight) -> f32;
+
+    /// The least and the greatest number of steps that a map holds.
+    const LIMITS: [f32; 2];
+}
+
+impl StoredMap for Bf16 {
+    fn step(_: f32) -> f32 {
+        1.0
+    }
+
+    fn weight(steps: f32) -> Self {
+        Self::from_f32(steps)
+    }
+
+    fn steps(weight: Self) -> f32 {
+        weight.to_f32()
+    }
+
+    const LIMITS: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
+}
+
+/// The most steps of a weight: symmetric about 0.
+const WEIGHT_STEPS: f32 = 127.0;
+
+impl StoredMap for u8 {
+    fn step(largest: f32) -> f32 {
+        let step = largest / WEIGHT_STEPS;
+        if step.is_normal() { step } else { 1.0 }
+    }
+
+    fn weight(steps: f32) -> i8 {
+        steps.round_ties_even().clamp(-WEIGHT_STEPS, WEIGHT_STEPS) as i8
+    }
+
+    fn steps(weight: i8) -> f32 {
+        f32::from(weight)
+    }
+
+    const LIMITS: [f32; 2] = [0.0, 255.0];
+}
+
+/// Words that [`pack`] writes for a weight `[kh, kw, c_in, c_out]`.
+pub fn packed_len<S: Stored>(taps: Taps, weight: Shape) -> usize {
+    let (pieces, width) = taps.pieces(weight);
+    packed_words::<S>(pieces, width, weight.c)
+}
+
+/// What the sums of a convolution are counted in, and become.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scales {
+    /// Of the input.
+    pub x: Scale,
+    /// Of the output; [`Scale::ONE`] where it is not bytes.
+    pub y: Scale,
+}
+
+/// Rounds and packs a weight `[kh, kw, c_in, c_out]`, and writes scale and bias of each output
+/// channel as [`forward`] reads them.
+///
+/// # Panics
+/// When `packed` is not [`packed_len`] long, or a vector not `c_out`.
+pub fn pack<T: Element, S: StoredMap>(
+    taps: Taps,
+    scales: Scales,
+    weight: View<'_, T>,
+    bias: Option<&[T]>,
+    packed: &mut [u32],
+    scale: &mut [f32],
+    shift: &mut [f32],
+) {
+    let shape = weight.shape();
+    let (pieces, width) = taps.pieces(shape);
+    let number = |k: usize, o: usize| weight.row(k)[o].f64() as f32;
+    let column = |o: usize| (0..shape.rows()).map(move |k| number(k, o));
+    let steps: Vec<f32> = (0..shape.c)
+        .map(|o| S::step(column(o).fold(0.0, |m: f32, w| m.max(w.abs()))))
+        .collect();
+    for o in 0..shape.c {
+        // The numbers of `x` are counted from 0, not from the byte that stands for 0.
+        let steps_of_column = column(o).map(|w| f64::from(S::steps(S::weight(w / steps[o]))));
+        let excess = f64::from(scales.x.zero) * steps_of_column.sum::<f64>();
+        let bias = bias.map_or(0.0, |bias| bias[o].f64());
+        let sum = f64::from(scales.x.step) * f64::from(steps[o]);
+        let out = f64::from(scales.y.step);
+        scale[o] = (sum / out) as f32;
+        shift[o] = ((bias - excess * sum) / out + f64::from(scales.y.zero)) as f32;
+    }
+    let weight = |k: usize, o: usize| S::weight(number(k, o) / steps[o]);
+    pack_words::<S>(pieces, width, shape.c, weight, packed);
+}
+
+/// One bank of filters, as [`pack`] has written it.
+#[derive(Clone, Copy, Debug)]
+pub struct Filter<'a> {
+    /// [`packed_len`] words.
+    pub packed: &'a [u32],
+    /// `c_out` numbers.
+    pub scale: &'a [f32],
+    /// `c_out` numbers.
+    pub shift: &'a [f32],
+    /// `[kh, kw, c_in, c_out]`.
+    pub weight: Shape,
+    /// What the output is counted in.
+    pub y: Scale,
+}
+
+/// A convolution of a stored map.
+#[derive(Clone, Copy, Debug)]
+pub struct Convolution {
+    /// Kernel, stride, padding, dilation.
+    pub window: Window,
+    /// How pieces lie.
+    pub taps: Taps,
+    /// What the input is counted in.
+    pub x: Scale,
+    /// Applied to every output.
+    pub activation: Activation,
+}
+
+/// An output of [`forward`].
+#[derive(Debug)]
+pub enum Output<'a, S> {
+    /// Stored as the input is.
+    Stored(ViewMut<'a, S>),
+    /// As `f32`.
+    Real(ViewMut<'a, f32>),
+}
+
+impl<S> Output<'_, S> {
+    fn shape(&self) -> Shape {
+        match self {
+            Self::Stored(y) => y.shape(),
+            Self::Real(y) => y.shape(),
+        }
+    }
+}
+
+/// `y[i] = activation(conv(x, filters[i]) + bias)`, rounded; see
+/// [`conv2d::forward`](super::forward).
+///
+/// # Shapes
+/// `x`: `[n, h, w, c_in]`; each of `y`: `[n, oh, ow, c_out]`. Outputs may be channel slices.
+///
+/// # Panics
+/// When shapes do not fit, or lines are asked for of a map that is not dense or of a window
+/// with padding across.
+pub fn forward<S: StoredMap>(
+    pool: &Pool,
+    convolution: &Convolution,
+    x: View<'_, S>,
+    filters: &[Filter<'_>],
+    y: SmallVec<[Output<'_, S>; 4]>,
+) {
+    let Convolution {
+        window,
+        taps,
+        x: x_scale,
+        activation,
+    } = *convolution;
+    assert_eq!(filters.len(), y.len(), "{NAME}: an output for each bank");
+    for (filter, y) in filters.iter().zip(&y) {
+        check(&window, x.shape(), filter.weight, y.shape());
+    }
+    let Some(first) = y.first() else { return };
+    let mut places = Places::forward(&window, &x, [first.shape().h, first.shape().w]);
+    if taps == Taps::Lines {
+        let across = window.padding[1] == [0, 0] && window.dilation[1] == 1;
+        assert!(across && x.is_dense(), "{NAME}: lines of {}", x.shape());
+        places.axes[1] = Axis {
+            offsets: [0].into_iter().collect(),
+            step: window.stride[1],
+        };
+    }
+    let (pieces, width) = taps.pieces(filters[0].weight);
+    let rows = DotRows {
+        data: x.data(),
+        taps: pieces,
+        width,
+        padding: x_scale.padding(),
+    };
+    let banks = filters.iter().zip(y).map(|(filter, y)| {
+        let [least, high] = match y {
+            Output::Stored(_) => S::LIMITS,
+            Output::Real(_) => [f32::NEG_INFINITY, f32::INFINITY],
+        };
+        DotBank {
+            packed: filter.packed,
+            scale: filter.scale,
+            bias: filter.shift,
+            low: match activation {
+                Activation::Relu => f32::from(filter.y.zero),
+                Activation::None => least,
+            },
+            high,
+            c: match y {
+                Output::Stored(y) => DotMap::Stored(y),
+                Output::Real(y) => DotMap::Real(y),
+            },
+        }
+    });
+    let mut banks: SmallVec<[DotBank<'_, S>; 4]> = banks.collect();
+    let locate = |first: usize, offsets: &mut [u32]| places.locate(first, offsets);
+    dot_rows(pool, rows, locate, &mut banks);
+}
