@@ -149,13 +149,13 @@ pub fn dot_rows<S: Stored>(
     });
 }
 
-/// Whether products of `S` use its instruction under a kernel; else they take a slower way.
-pub(crate) fn has_instruction<S: Stored>(kernel: Kernel) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return kernel == Kernel::Avx512 && Dot::new(S::KIND).is_some();
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        let _ = kernel;
+impl Kernel {
+    /// Whether [`dot_rows`] multiplies words of `S` by an instruction of the processor; else it
+    /// takes a slower way.
+    pub fn multiplies<S: Stored>(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self == Self::Avx512 && Dot::new(S::KIND).is_some();
+        #[cfg(not(target_arch = "x86_64"))]
         false
     }
 }
@@ -235,7 +235,7 @@ impl<S: Stored> Job<'_, S> {
             let inside = |&o: &u32| o == PADDING || o as usize + width <= data.len();
             assert!(offsets.iter().all(inside), "a piece lies outside the data");
             #[cfg(target_arch = "x86_64")]
-            if has_instruction::<S>(self.kernel)
+            if self.kernel.multiplies::<S>()
                 && let Some(dot) = Dot::new(S::KIND)
             {
                 return self.vectors(dot, block, offsets);
@@ -356,7 +356,7 @@ impl<S: Stored> Vectorize for Portable<'_, S> {
             }
             for (target, panel) in self.job.panels(self.block) {
                 for (row, patch) in patches.chunks_exact(taps * groups).enumerate() {
-                    self.line::<S>(target, panel, row, patch);
+                    self.line(target, panel, row, patch);
                 }
             }
         });
@@ -366,7 +366,7 @@ impl<S: Stored> Vectorize for Portable<'_, S> {
 impl<S: Stored> Portable<'_, S> {
     /// The columns of a panel in one row.
     #[inline(always)]
-    fn line<U: Stored>(&self, target: &Target, panel: usize, row: usize, patch: &[u32]) {
+    fn line(&self, target: &Target, panel: usize, row: usize, patch: &[u32]) {
         let column = panel * PANEL;
         let columns = PANEL.min(target.n - column);
         // SAFETY: `Target::new` checked the lengths of words and vectors.
@@ -378,16 +378,16 @@ impl<S: Stored> Portable<'_, S> {
                 std::slice::from_raw_parts(target.bias.add(column), columns),
             )
         };
-        let mut sums = [U::Sum::default(); PANEL];
+        let mut sums = [S::Sum::default(); PANEL];
         for (&a, line) in patch.iter().zip(words.chunks_exact(PANEL)) {
             for (sum, &b) in sums.iter_mut().zip(line) {
-                *sum = U::dot(*sum, a, b);
+                *sum = S::dot(*sum, a, b);
             }
         }
         let at = (self.block.first + row) * target.pitch + column * target.size;
         let c = target.c.wrapping_add(at);
         for (j, (&sum, (&scale, &bias))) in sums.iter().zip(scale.iter().zip(bias)).enumerate() {
-            let y = U::sum(sum) * scale + bias;
+            let y = S::sum(sum) * scale + bias;
             let y = if y < target.low { target.low } else { y };
             let y = if y > target.high { target.high } else { y };
             // SAFETY: the output has `n` numbers in this row, of the type that `size` tells,
@@ -395,7 +395,7 @@ impl<S: Stored> Portable<'_, S> {
             unsafe {
                 match target.size == size_of::<f32>() {
                     true => c.cast::<f32>().add(j).write(y),
-                    false => c.cast::<U>().add(j).write(U::encode(y)),
+                    false => c.cast::<S>().add(j).write(S::encode(y)),
                 }
             }
         }

@@ -158,7 +158,11 @@ mod tests {
         ] {
             assert_eq!(Bf16::from_f32(x), Bf16::from_bits(bits), "{x}");
         }
-        assert!(Bf16::from_f32(f32::from_bits(0x7f80_0001)).to_f32().is_nan());
+        assert!(
+            Bf16::from_f32(f32::from_bits(0x7f80_0001))
+                .to_f32()
+                .is_nan()
+        );
         assert_eq!([2.5f32, 3.5, -4.0, 300.0].map(u8::encode), [2, 4, 0, 255]);
     }
 

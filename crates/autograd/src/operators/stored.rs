@@ -13,8 +13,9 @@ use inception_ops::stored::{self, Scale};
 use inception_ops::{
     Activation, OpError, PadCount, Window, adaptive_avg_pool, avg_pool, conv2d, max_pool,
 };
-use inception_tensor::{Bf16, Element, Shape, View};
+use inception_tensor::{Bf16, Element, Kernel, Shape, View};
 use smallvec::{SmallVec, smallvec};
+use std::borrow::Cow;
 
 /// How a map is kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -267,6 +268,22 @@ impl Operator for StoredConv2d {
         banks
             .map(|(bank, y)| y.rows() as u64 * bank.weight.len() as u64)
             .sum()
+    }
+
+    fn algorithm(
+        &self,
+        kernel: Kernel,
+        _inputs: &[Shape],
+        _outputs: &[Shape],
+    ) -> Option<Cow<'static, str>> {
+        let (name, multiplies) = match self.x {
+            Encoding::Bf16 => ("bf16", kernel.multiplies::<Bf16>()),
+            Encoding::Int8(_) => ("int8", kernel.multiplies::<u8>()),
+        };
+        Some(match multiplies {
+            true => format!("direct {name}").into(),
+            false => format!("direct {name}, no instruction").into(),
+        })
     }
 
     fn run<T: Element>(&self, io: Io<'_, T>) {

@@ -11,10 +11,10 @@ mod pack_weights;
 mod store;
 mod winograd;
 
-pub use store::{Range, Ranges, Storage, observed, store};
-
 use crate::{Graph, Var};
 use inception_ops::OpError;
+
+pub use store::{Range, Ranges, Storage, observed, store};
 
 /// Which passes run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -73,11 +73,7 @@ impl Step {
     /// Bytes of the operands, each counted once, where numbers have `element_bytes`.
     pub(crate) fn bytes(&self, element_bytes: usize) -> u64 {
         let moved = |slot: &&Slot| !matches!(slot.location, Location::InPlace | Location::Unused);
-        let bytes = |slot: &Slot| match slot.dtype {
-            DType::Real => slot.shape.len() * element_bytes,
-            DType::U8 => slot.shape.len(),
-            DType::U32 => slot.shape.len() * size_of::<u32>(),
-        };
+        let bytes = |slot: &Slot| slot.shape.len() * slot.dtype.bytes(element_bytes);
         let operands = self.inputs.iter().chain(&self.outputs);
         operands.filter(moved).map(|slot| bytes(slot) as u64).sum()
     }

@@ -3,11 +3,13 @@
 mod common;
 mod data;
 mod model;
+mod precision;
 mod values;
 mod weights;
 
 pub(crate) use common::Common;
 pub(crate) use data::{DataArgs, SplitName};
 pub(crate) use model::ModelArgs;
+pub(crate) use precision::StoredPrecision;
 pub(crate) use values::{ByteSize, InputShape, Numbers};
 pub(crate) use weights::WeightsArgs;

@@ -9,7 +9,9 @@ use crate::table::pairs;
 use anyhow::Result;
 use check::Check;
 use clap::Args;
-use inception_tensor::{Accumulate, Epilogue, Kernel, Operand, Pool, Shape, Stream, Tensor, gemm};
+use inception_tensor::{
+    Accumulate, Bf16, Epilogue, Kernel, Operand, Pool, Shape, Stream, Tensor, gemm,
+};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -29,6 +31,7 @@ struct Report {
     cores: usize,
     threads: usize,
     kernels: Vec<KernelRow>,
+    reduced_precision: Vec<ReducedRow>,
     gemm: Gemm,
     checks: Vec<Check>,
     ok: bool,
@@ -39,6 +42,15 @@ struct KernelRow {
     name: &'static str,
     supported: bool,
     active: bool,
+}
+
+/// Products of numbers of fewer bits.
+#[derive(Serialize)]
+struct ReducedRow {
+    name: &'static str,
+    /// Whether an instruction multiplies them; else they take a correct way that is slower
+    /// than `f32`.
+    instruction: bool,
 }
 
 #[derive(Serialize)]
@@ -59,6 +71,16 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Outcome> {
         cores: Pool::available(),
         threads: pool.threads(),
         kernels: Kernel::ALL.into_iter().map(kernel).collect(),
+        reduced_precision: vec![
+            ReducedRow {
+                name: "bf16",
+                instruction: Kernel::active().multiplies::<Bf16>(),
+            },
+            ReducedRow {
+                name: "int8",
+                instruction: Kernel::active().multiplies::<u8>(),
+            },
+        ],
         gemm: measure_gemm(),
         ok: checks.iter().all(|c| c.ok),
         checks,
@@ -159,6 +181,13 @@ fn show(report: &Report) -> String {
             (false, true) => k.name.to_owned(),
             (false, false) => format!("{} (not on this processor)", k.name),
         });
+    let reduced = report
+        .reduced_precision
+        .iter()
+        .map(|row| match row.instruction {
+            true => format!("{} by an instruction", row.name),
+            false => format!("{} without an instruction, slower than f32", row.name),
+        });
     let cpu = format!(
         "{} {}: {}",
         report.os,
@@ -175,6 +204,7 @@ fn show(report: &Report) -> String {
         ("processor", cpu),
         ("threads", threads),
         ("kernels", kernels.collect::<Vec<_>>().join(", ")),
+        ("fewer bits", reduced.collect::<Vec<_>>().join(", ")),
         ("matrix product", speed),
     ]);
     for check in &report.checks {

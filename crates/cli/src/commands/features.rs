@@ -73,6 +73,7 @@ pub(crate) fn run(args: &FeaturesArgs) -> Result<Outcome> {
     let config = PredictorConfig {
         pool: args.common.pool()?,
         passes: args.common.passes(Passes::INFERENCE),
+        ..PredictorConfig::default()
     };
     let mut extractor = FeatureExtractor::new(weights, config)?;
     let files = files(&args.images)?;

@@ -42,7 +42,9 @@ pub fn adaptive_avg_pool<S: Stored>(
 ) {
     let grid = adaptive::grid(x.shape(), y.shape());
     let zero = f32::from(scale.zero);
-    average(pool, grid, zero, x, y, |mean| Bf16::from_f32(mean * scale.step));
+    average(pool, grid, zero, x, y, |mean| {
+        Bf16::from_f32(mean * scale.step)
+    });
 }
 
 /// `y[o] = finish(Σ_{i under o} (x[i] − zero) / count(o))`, pixels in order.

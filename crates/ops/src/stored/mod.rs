@@ -156,12 +156,7 @@ impl<S: Stored, T: Element> Vectorize for Widened<'_, S, T> {
 ///
 /// # Panics
 /// When shapes differ.
-pub fn load<S: Stored, T: Element>(
-    pool: &Pool,
-    scale: Scale,
-    x: View<'_, S>,
-    y: ViewMut<'_, T>,
-) {
+pub fn load<S: Stored, T: Element>(pool: &Pool, scale: Scale, x: View<'_, S>, y: ViewMut<'_, T>) {
     let shape = y.shape();
     assert_eq!(x.shape(), shape, "load");
     pool.for_each_rows(y, rows_of_a_tile(shape.c), |first, mut block| {

@@ -85,9 +85,7 @@ pub(super) fn int8(graph: &Graph, ranges: &Ranges) -> Encodings {
     }
     let encoding = |i: usize| match averaged[i] {
         true => Some(Encoding::Bf16),
-        false => {
-            range[groups.of(i)].map(|r| Encoding::Int8(Scale::covering(r.low, r.high)))
-        }
+        false => range[groups.of(i)].map(|r| Encoding::Int8(Scale::covering(r.low, r.high))),
     };
     (0..graph.values.len()).map(encoding).collect()
 }

@@ -126,7 +126,10 @@ impl Rewrite<'_> {
             .collect::<Result<_, _>>()?;
         let twin = self.graph.push_one(&path, op, &stored)?;
         // Concatenations and reshapes pass on the type that they are given.
-        if matches!(self.graph.nodes.last().map(|n| &n.op), Some(Op::Concat(_) | Op::Reshape(_))) {
+        if matches!(
+            self.graph.nodes.last().map(|n| &n.op),
+            Some(Op::Concat(_) | Op::Reshape(_))
+        ) {
             self.graph.values[twin.index()].dtype = self.graph.value_of(stored[0]).dtype;
         }
         self.made(id, output, twin);
@@ -235,16 +238,17 @@ impl Rewrite<'_> {
         x: Var,
         encoding: Encoding,
     ) -> Result<(Window, Taps, Var), GraphError> {
-        let is_image = self.graph.value_of(x).source == Source::Input
-            && self.graph.shape(x).c <= FEW_CHANNELS;
-        let fits = window.kernel[1] > 1
-            && window.dilation == [1, 1]
-            && window.rounding == Rounding::Floor;
+        let is_image =
+            self.graph.value_of(x).source == Source::Input && self.graph.shape(x).c <= FEW_CHANNELS;
+        let fits =
+            window.kernel[1] > 1 && window.dilation == [1, 1] && window.rounding == Rounding::Floor;
         if !(is_image && fits) {
             return Ok((window, Taps::Pixels, self.stored(x, path)?));
         }
         let border = window.padding;
-        let twin = self.graph.push_one(path, Store { encoding, border }, &[x])?;
+        let twin = self
+            .graph
+            .push_one(path, Store { encoding, border }, &[x])?;
         let window = Window {
             padding: [[0; 2]; 2],
             ..window

@@ -37,7 +37,7 @@ pub(super) struct Measured {
 impl<T: Element> Work<'_, T> {
     /// Measures inference.
     pub(super) fn infer(self, passes: Passes) -> Result<Measured> {
-        let program = 
+        let program =
             EvalProgram::record_stored(self.model, self.batch_size, passes, &self.storage)?;
         let mut executor = Executor::new(Arc::new(program.compile::<T>()), &self.pool)?;
         executor.prepare(&self.parameters);
