@@ -88,7 +88,8 @@ fn every_model_in_fewer_bits_stays_near_itself() {
         let images = images(model, n);
         let expected = logits(&net, &images, n, &Storage::Real, &pool);
         let int8 = ranges(&net, &images, n);
-        for (storage, bound) in [(Storage::Bf16, 0.04), (int8, 0.25)] {
+        // Twice what was measured over these networks: 0.0053 and 0.013.
+        for (storage, bound) in [(Storage::Bf16, 0.011), (int8, 0.026)] {
             let found = logits(&net, &images, n, &storage, &pool);
             let distance = distance(&found, &expected);
             assert!(distance < bound, "{}: {distance} of {bound}", model.name());
@@ -124,8 +125,10 @@ fn every_kernel_gives_nearly_the_same() {
         };
         let expected = of(Kernel::Portable);
         for kernel in Kernel::ALL.into_iter().filter(|k| k.is_supported()) {
+            // Sums in another order may fall on the other side of a tie, which costs less than
+            // the rounding itself does.
             let distance = distance(&of(kernel), &expected);
-            assert!(distance < 0.05, "{kernel:?}: {distance}");
+            assert!(distance < 0.003, "{kernel:?}: {distance}");
         }
     }
 }
