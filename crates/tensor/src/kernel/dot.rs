@@ -143,8 +143,10 @@ unsafe fn bf16<const R: usize, const V: usize>(tile: DotTile, finish: DotFinish)
             );
             _mm512_castps_si512(_mm512_dpbf16_ps(_mm512_castsi512_ps(sum), a, b))
         });
+        // A copy, so that the sums themselves need no address and stay in registers.
+        let finished = sums;
         write(
-            &sums,
+            &finished,
             finish,
             |sum| _mm512_castsi512_ps(sum),
             |line, v, mask, y| {
@@ -163,8 +165,10 @@ unsafe fn int8<const R: usize, const V: usize>(tile: DotTile, finish: DotFinish)
     // SAFETY: passed on; the instructions are enabled here.
     unsafe {
         let sums = sums::<R, V>(tile, |sum, a, b| _mm512_dpbusd_epi32(sum, a, b));
+        // A copy, so that the sums themselves need no address and stay in registers.
+        let finished = sums;
         write(
-            &sums,
+            &finished,
             finish,
             |sum| _mm512_cvtepi32_ps(sum),
             |line, v, mask, y| {
@@ -212,12 +216,14 @@ unsafe fn sums<const R: usize, const V: usize>(
                 b = b.add(PANEL);
             }
             if rest > 0 {
+                let word = |&address: &usize| part(address + words * 4, rest);
+                let words = std::array::from_fn::<_, R, _>(|r| word(&addresses[r]));
                 let mut vectors = [_mm512_setzero_si512(); V];
                 for (v, vector) in vectors.iter_mut().enumerate() {
                     *vector = _mm512_loadu_si512(b.add(v * LANES).cast());
                 }
-                for (r, row) in sums.iter_mut().enumerate() {
-                    let a = _mm512_set1_epi32(part(addresses[r] + words * 4, rest));
+                for (row, &word) in sums.iter_mut().zip(&words) {
+                    let a = _mm512_set1_epi32(word);
                     for (sum, &vector) in row.iter_mut().zip(&vectors) {
                         *sum = dot(*sum, a, vector);
                     }

@@ -55,9 +55,9 @@ impl Rewrite<'_> {
         let (path, x) = (node.path.clone(), node.inputs.first().copied());
         match (&node.op, x) {
             (Op::Conv2d(conv), Some(_)) if conv.banks == 1 && conv.packed.is_none() => {
-                return self.conv2d(id, conv);
+                self.conv2d(id, conv)
             }
-            (Op::Linear(linear), Some(x)) => return self.linear(id, linear, x),
+            (Op::Linear(linear), Some(x)) => self.linear(id, linear, x),
             (Op::MaxPool(pool), Some(x)) if !self.read(node.outputs[1]) => {
                 let encoding = self.encoding(x, &path)?;
                 let op = StoredMaxPool {
