@@ -66,6 +66,15 @@ pub trait Stored: Pod + Debug + Default + Send + Sync + 'static {
     /// The number, exactly; of a byte, how many steps it stands for.
     fn decode(self) -> f32;
 
+    /// An integer that grows with the number; that of a NaN is greater than all others.
+    type Rank: Ord + Copy + Default;
+
+    /// The rank of a number.
+    fn rank(self) -> Self::Rank;
+
+    /// The number of a rank; of a NaN's some NaN.
+    fn of_rank(rank: Self::Rank) -> Self;
+
     /// Which kernels multiply its words.
     #[doc(hidden)]
     const KIND: DotKind;
@@ -86,6 +95,7 @@ impl Stored for Bf16 {
     const KIND: DotKind = DotKind::Bf16;
     type Weight = Self;
     type Sum = f32;
+    type Rank = i16;
 
     #[inline(always)]
     fn dot(sum: f32, a: u32, b: u32) -> f32 {
@@ -108,6 +118,20 @@ impl Stored for Bf16 {
     fn decode(self) -> f32 {
         self.to_f32()
     }
+
+    #[inline(always)]
+    fn rank(self) -> i16 {
+        let size = (self.0 & 0x7fff).cast_signed();
+        // Of negative numbers, the nearer to zero the greater; a negative NaN loses its sign.
+        let below = self.0.cast_signed() < 0 && size <= 0x7f80;
+        if below { !size } else { size }
+    }
+
+    #[inline(always)]
+    fn of_rank(rank: i16) -> Self {
+        let bits = if rank < 0 { rank ^ 0x7fff } else { rank };
+        Self(bits.cast_unsigned())
+    }
 }
 
 impl Stored for u8 {
@@ -115,6 +139,7 @@ impl Stored for u8 {
     const KIND: DotKind = DotKind::Int8;
     type Weight = i8;
     type Sum = i32;
+    type Rank = Self;
 
     #[inline(always)]
     fn dot(sum: i32, a: u32, b: u32) -> i32 {
@@ -138,6 +163,16 @@ impl Stored for u8 {
     #[inline(always)]
     fn decode(self) -> f32 {
         f32::from(self)
+    }
+
+    #[inline(always)]
+    fn rank(self) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn of_rank(rank: Self) -> Self {
+        rank
     }
 }
 
@@ -172,6 +207,22 @@ mod tests {
             let x = Bf16::from_bits(bits);
             let back = Bf16::from_f32(x.to_f32());
             assert!(back == x || x.to_f32().is_nan() && back.to_f32().is_nan());
+        }
+    }
+
+    #[test]
+    fn ranks_are_in_the_order_of_numbers_and_a_nan_is_above_all() {
+        let mut last = Bf16::of_rank(i16::MIN + 0x7f);
+        assert_eq!(last, Bf16::from_f32(f32::NEG_INFINITY));
+        for rank in i16::MIN + 0x80..=0x7f80 {
+            let next = Bf16::of_rank(rank);
+            assert_eq!(next.rank(), rank);
+            assert!(last.to_f32() < next.to_f32() || next.to_f32() == 0.0);
+            last = next;
+        }
+        for bits in [0x7fc0, 0xffc0, 0xff81] {
+            let nan = Bf16::from_bits(bits).rank();
+            assert!(nan > last.rank() && Bf16::of_rank(nan).to_f32().is_nan());
         }
     }
 }

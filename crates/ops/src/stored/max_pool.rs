@@ -23,34 +23,26 @@ const SMALL: usize = 16;
 pub fn max_pool<S: Stored>(pool: &Pool, window: &Window, x: View<'_, S>, y: ViewMut<'_, S>) {
     let shape = y.shape();
     assert_shapes("max_pool", window, x.shape(), shape);
-    let [rows, columns] = [0, 1].map(|axis| Axis::new(window, axis, x.shape()));
-    pool.for_each_rows(y, rows_of_a_tile(shape.c * 4), |first, mut block| {
-        let mut pixels: SmallVec<[&[S]; 16]> = SmallVec::new();
-        for r in 0..block.shape().n {
-            let at = first + r;
-            let (n, oy, ox) = (at / shape.w / shape.h, at / shape.w % shape.h, at % shape.w);
-            let place = |axis: &Axis, o: usize, k: usize| {
-                (axis.origin(o) + (k * axis.dilation) as isize) as usize
-            };
-            pixels.clear();
-            for ky in rows.taps(oy) {
-                for kx in columns.taps(ox) {
-                    let (iy, ix) = (place(&rows, oy, ky), place(&columns, ox, kx));
-                    pixels.push(x.pixel(n, iy, ix));
-                }
-            }
-            pool.kernel().vectorize(Maxima {
-                pixels: &pixels,
-                y: block.row_mut(r),
-            });
-        }
+    let axes = [0, 1].map(|axis| Axis::new(window, axis, x.shape()));
+    pool.for_each_rows(y, rows_of_a_tile(shape.c * 4), |first, y| {
+        pool.kernel().vectorize(Maxima {
+            axes: &axes,
+            size: [shape.h, shape.w],
+            x,
+            first,
+            y,
+        });
     });
 }
 
-/// The maxima of some pixels' channels.
+/// Consecutive pixels of the output.
 struct Maxima<'a, S> {
-    pixels: &'a [&'a [S]],
-    y: &'a mut [S],
+    axes: &'a [Axis; 2],
+    /// Rows and columns of the whole output.
+    size: [usize; 2],
+    x: View<'a, S>,
+    first: usize,
+    y: ViewMut<'a, S>,
 }
 
 impl<S: Stored> Vectorize for Maxima<'_, S> {
@@ -58,43 +50,61 @@ impl<S: Stored> Vectorize for Maxima<'_, S> {
 
     #[inline(always)]
     fn run(mut self) {
-        let whole = self.y.len() / CHUNK * CHUNK;
-        let (len, mut start) = (self.y.len(), 0);
-        while start < whole {
-            self.chunk::<CHUNK>(start);
-            start += CHUNK;
-        }
-        while start + SMALL <= len {
-            self.chunk::<SMALL>(start);
-            start += SMALL;
-        }
-        while start < len {
-            self.chunk::<1>(start);
-            start += 1;
+        let [h, w] = self.size;
+        let [rows, columns] = self.axes;
+        let place = |axis: &Axis, o: usize, k: usize| {
+            (axis.origin(o) + (k * axis.dilation) as isize) as usize
+        };
+        let mut pixels: SmallVec<[&[S]; 16]> = SmallVec::new();
+        for r in 0..self.y.shape().n {
+            let at = self.first + r;
+            let (n, oy, ox) = (at / w / h, at / w % h, at % w);
+            pixels.clear();
+            for ky in rows.taps(oy) {
+                for kx in columns.taps(ox) {
+                    let (iy, ix) = (place(rows, oy, ky), place(columns, ox, kx));
+                    pixels.push(self.x.pixel(n, iy, ix));
+                }
+            }
+            maxima(&pixels, self.y.row_mut(r));
         }
     }
 }
 
-impl<S: Stored> Maxima<'_, S> {
-    /// `N` channels from `start` on.
-    #[inline(always)]
-    fn chunk<const N: usize>(&mut self, start: usize) {
-        let [first, others @ ..] = self.pixels else {
-            unreachable!("a window has a pixel");
-        };
-        let mut max = [0.0; N];
-        for (m, &v) in max.iter_mut().zip(&first[start..start + N]) {
-            *m = v.decode();
+/// By channel.
+#[inline(always)]
+fn maxima<S: Stored>(pixels: &[&[S]], y: &mut [S]) {
+    let mut start = 0;
+    while start + CHUNK <= y.len() {
+        chunk::<S, CHUNK>(pixels, start, y);
+        start += CHUNK;
+    }
+    while start + SMALL <= y.len() {
+        chunk::<S, SMALL>(pixels, start, y);
+        start += SMALL;
+    }
+    while start < y.len() {
+        chunk::<S, 1>(pixels, start, y);
+        start += 1;
+    }
+}
+
+/// `N` channels from `start` on.
+#[inline(always)]
+fn chunk<S: Stored, const N: usize>(pixels: &[&[S]], start: usize, y: &mut [S]) {
+    let [first, others @ ..] = pixels else {
+        unreachable!("a window has a pixel");
+    };
+    let mut max = [S::Rank::default(); N];
+    for (m, &v) in max.iter_mut().zip(&first[start..start + N]) {
+        *m = v.rank();
+    }
+    for pixel in others {
+        for (m, &v) in max.iter_mut().zip(&pixel[start..start + N]) {
+            *m = v.rank().max(*m);
         }
-        for pixel in others {
-            for (m, &v) in max.iter_mut().zip(&pixel[start..start + N]) {
-                let v = v.decode();
-                *m = if (v > *m) | v.is_nan() { v } else { *m };
-            }
-        }
-        // What was stored is stored again without rounding.
-        for (y, &m) in self.y[start..start + N].iter_mut().zip(&max) {
-            *y = S::encode(m);
-        }
+    }
+    for (y, &m) in y[start..start + N].iter_mut().zip(&max) {
+        *y = S::of_rank(m);
     }
 }

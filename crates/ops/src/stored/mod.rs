@@ -109,25 +109,26 @@ pub fn store<T: Element, S: Stored>(
     if shape.is_empty() {
         return;
     }
-    let kernel = pool.kernel();
+    let dense = x.is_dense();
     pool.for_each_rows(y, shape.w, |first, mut line| {
         let (n, row) = (first / shape.w / shape.h, first / shape.w % shape.h);
-        let inside = row.checked_sub(top).filter(|&row| row < from.h);
-        for column in 0..shape.w {
-            let y = line.row_mut(column);
-            let source = column.checked_sub(left).filter(|&column| column < from.w);
-            let Some((row, column)) = inside.zip(source) else {
-                y.fill(scale.padding());
-                continue;
-            };
-            if from.c >= 16 {
-                let x = x.pixel(n, row, column);
-                kernel.vectorize(Rounded { x, scale, y });
-                continue;
-            }
-            for (y, x) in y.iter_mut().zip(x.pixel(n, row, column)) {
-                *y = S::encode(scale.steps(x.f64() as f32));
-            }
+        let Some(row) = row.checked_sub(top).filter(|&row| row < from.h) else {
+            (0..shape.w).for_each(|column| line.row_mut(column).fill(scale.padding()));
+            return;
+        };
+        for column in (0..left).chain(left + from.w..shape.w) {
+            line.row_mut(column).fill(scale.padding());
+        }
+        let first = (n * from.h + row) * from.w;
+        if dense && line.is_dense() {
+            let x = &x.dense()[first * from.c..][..from.w * from.c];
+            let y = &mut line.dense_mut()[left * from.c..][..from.w * from.c];
+            pool.kernel().vectorize(Rounded { x, scale, y });
+            return;
+        }
+        for column in 0..from.w {
+            let (x, y) = (x.row(first + column), line.row_mut(left + column));
+            pool.kernel().vectorize(Rounded { x, scale, y });
         }
     });
 }

@@ -242,9 +242,16 @@ unsafe fn sums<const R: usize, const V: usize>(
 #[inline(always)]
 unsafe fn part(address: usize, bytes: usize) -> i32 {
     let from = with_exposed_provenance::<u8>(address);
-    // SAFETY: the caller's obligation, byte by byte.
-    let byte = |i: usize| u32::from(unsafe { from.add(i).read() }) << (8 * i);
-    (0..bytes).fold(0, |word, i| word | byte(i)).cast_signed()
+    // SAFETY: the caller's obligation: two bytes where there are two, and the last one.
+    let word = unsafe {
+        let pair = || u32::from(from.cast::<u16>().read_unaligned());
+        match bytes {
+            1 => u32::from(from.read()),
+            2 => pair(),
+            _ => pair() | u32::from(from.add(2).read()) << 16,
+        }
+    };
+    word.cast_signed()
 }
 
 /// Writes finished sums.
