@@ -21,13 +21,27 @@ fn passes(c: &mut Criterion) {
     group.bench_function("cross_entropy", |bench| {
         bench.iter(|| {
             let log_probs = log_probs.view_mut();
-            cross_entropy(&pool, 0.1, logits.view(), Targets::Labels(&labels), log_probs, &mut loss);
+            cross_entropy(
+                &pool,
+                0.1,
+                logits.view(),
+                Targets::Labels(&labels),
+                log_probs,
+                &mut loss,
+            );
         });
     });
     group.bench_function("cross_entropy_backward", |bench| {
         bench.iter(|| {
             let out = out.view_mut();
-            cross_entropy_backward(&pool, 0.1, log_probs.view(), Targets::Labels(&labels), 1.0, out);
+            cross_entropy_backward(
+                &pool,
+                0.1,
+                log_probs.view(),
+                Targets::Labels(&labels),
+                1.0,
+                out,
+            );
         });
     });
     group.finish();

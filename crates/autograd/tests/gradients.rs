@@ -3,8 +3,7 @@
 mod common;
 
 use common::Net;
-use inception_autograd::gradcheck::Problem;
-use inception_autograd::{DType, Passes, RunningStatistics, Var};
+use inception_autograd::{DType, RunningStatistics, Var};
 use inception_ops::{PadCount, Window, lrn};
 use inception_tensor::{Shape, Stream, Tensor};
 
@@ -16,15 +15,7 @@ fn check(shapes: u64, tolerance: f64, build: impl Fn(&mut Net) -> Option<Var>) {
         let mut net = Net::new(seed);
         let Some(y) = build(&mut net) else { continue };
         let loss = probe(&mut net, y);
-        let problem = Problem {
-            graph: net.graph,
-            loss,
-            params: net.params,
-            inputs: net.inputs,
-            labels: net.labels,
-            passes: Passes::TRAINING,
-        };
-        let worst = problem.check(3, seed).unwrap();
+        let worst = net.problem(loss).check(3, seed).unwrap();
         assert!(worst.relative_error <= tolerance, "seed {seed}: {worst:?}");
         checked += 1;
         if checked == shapes {
@@ -226,15 +217,7 @@ fn check_cross_entropy(targets: impl Fn(&mut Net, Shape) -> Var) {
             .cross_entropy("loss", smoothing, logits, targets)
             .unwrap();
         let loss = net.graph.sum("total", &[(a, 0.3), (a, 0.7)]).unwrap();
-        let problem = Problem {
-            graph: net.graph,
-            loss,
-            params: net.params,
-            inputs: net.inputs,
-            labels: net.labels,
-            passes: Passes::TRAINING,
-        };
-        let worst = problem.check(3, seed).unwrap();
+        let worst = net.problem(loss).check(3, seed).unwrap();
         assert!(worst.relative_error <= 1e-8, "seed {seed}: {worst:?}");
     }
 }

@@ -133,6 +133,9 @@ mod tests {
         assert!(is_new_head(&params, &of("fc.weight", vec![10, 352])));
         assert!(is_new_head(&params, &of("fc.bias", vec![10])));
         assert!(!is_new_head(&params, &of("fc.weight", vec![10, 351])));
-        assert!(!is_new_head(&params, &of("conv1.conv.weight", vec![33, 1, 3, 3])));
+        assert!(!is_new_head(
+            &params,
+            &of("conv1.conv.weight", vec![33, 1, 3, 3])
+        ));
     }
 }

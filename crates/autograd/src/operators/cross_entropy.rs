@@ -3,8 +3,8 @@
 use super::one;
 use crate::operator::{Operator, Output, Outputs};
 use crate::{DType, Graph, GraphError, Io, Node, Var, differentiate::Tape};
-use inception_ops::softmax::{self, Targets};
 use inception_ops::OpError;
+use inception_ops::softmax::{self, Targets};
 use inception_tensor::{Element, Shape};
 use smallvec::{SmallVec, smallvec};
 

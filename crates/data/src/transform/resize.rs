@@ -2,7 +2,7 @@
 
 use super::Window;
 use crate::Image;
-use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
+use fast_image_resize::images::TypedImage;
 use fast_image_resize::pixels::{U8, U8x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
@@ -136,9 +136,13 @@ pub fn resize_window(
         width: image.width,
         height: window.height,
     };
-    let tall = run(image, whole(image), middle, &rows);
+    let tall = run(image.clone(), middle, &rows);
     let columns = method.crop(x.first, 0.0, x.length, window.height as f64);
-    run(&tall, whole(&tall), size_of(window), &columns)
+    let size = Size {
+        width: window.width,
+        height: window.height,
+    };
+    run(tall, size, &columns)
 }
 
 struct Span {
@@ -163,22 +167,27 @@ pub fn crop_and_resize(
         "{window:?} is not inside {bounds:?}"
     );
     let options = ResizeOptions::new().resize_alg(interpolation.algorithm());
-    run(image, window, size, &options)
+    run(cut_out(image, window), size, &options)
 }
 
-fn whole(image: &Image) -> Window {
-    Window::whole(Size::of(image))
-}
-
-fn size_of(window: Window) -> Size {
-    Size {
+/// What `window` shows, as a picture of its own.
+fn cut_out(image: &Image, window: Window) -> Image {
+    let start = window.left as usize * image.channels;
+    let len = window.width * image.channels;
+    let rows = image.pixels.chunks_exact(image.width * image.channels);
+    let mut pixels = Vec::with_capacity(window.height * len);
+    for row in rows.skip(window.top as usize).take(window.height) {
+        pixels.extend_from_slice(&row[start..][..len]);
+    }
+    Image {
         width: window.width,
         height: window.height,
+        channels: image.channels,
+        pixels,
     }
 }
 
-/// `window` of `image`, resampled to `size`.
-fn run(image: &Image, window: Window, size: Size, options: &ResizeOptions) -> Image {
+fn run(image: Image, size: Size, options: &ResizeOptions) -> Image {
     // `Resizer::resize` finds the type of pixel itself, for which all thirteen are compiled.
     let resample = match image.channels {
         1 => resample::<U8>,
@@ -189,35 +198,29 @@ fn run(image: &Image, window: Window, size: Size, options: &ResizeOptions) -> Im
         width: size.width,
         height: size.height,
         channels: image.channels,
-        pixels: resample(image, window, size, options),
+        pixels: resample(image, size, options),
     }
 }
 
-fn resample<P: PixelTrait>(
-    image: &Image,
-    window: Window,
-    size: Size,
-    options: &ResizeOptions,
-) -> Vec<u8> {
+/// Source and target are of the type that the resizer's own pictures have. For any other
+/// type of view half a megabyte of loops would be compiled once more, which costs more
+/// seconds than a copy of the source takes microseconds.
+fn resample<P: PixelTrait>(image: Image, size: Size, options: &ResizeOptions) -> Vec<u8> {
     let side = |n: usize| match u32::try_from(n) {
         Ok(n) if n > 0 => n,
         _ => panic!("a side of {n} pixels"),
     };
-    let source = TypedImageRef::<P>::from_buffer(side(image.width), side(image.height), &image.pixels);
-    let source = source.expect("an image has width·height·channels bytes");
-    let source = TypedCroppedImage::from_ref(
-        &source,
-        window.left as u32,
-        window.top as u32,
-        side(window.width),
-        side(window.height),
+    let (mut from, mut to) = (
+        image.pixels,
+        vec![0; size.width * size.height * image.channels],
     );
-    let source = source.expect("the window is inside the image");
-    let mut pixels = vec![0; size.width * size.height * image.channels];
-    let target = TypedImage::from_buffer(side(size.width), side(size.height), &mut pixels);
-    let mut target = target.expect("as many bytes as the size says");
+    let source = TypedImage::<P>::from_buffer(side(image.width), side(image.height), &mut from);
+    let target = TypedImage::<P>::from_buffer(side(size.width), side(size.height), &mut to);
+    let (Ok(source), Ok(mut target)) = (source, target) else {
+        panic!("an image has width·height·channels bytes");
+    };
     Resizer::new()
-        .resize_typed::<P>(&source, &mut target, options)
+        .resize_typed(&source, &mut target, options)
         .expect("what is cut out lies inside");
-    pixels
+    to
 }

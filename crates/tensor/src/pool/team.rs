@@ -335,7 +335,11 @@ mod tests {
             drop(team);
             let end = Instant::now() + Duration::from_secs(60);
             while shared.strong_count() > 0 {
-                assert!(Instant::now() < end, "{} workers left", shared.strong_count());
+                assert!(
+                    Instant::now() < end,
+                    "{} workers left",
+                    shared.strong_count()
+                );
                 std::thread::yield_now();
             }
         }
