@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use inception_benches::block::random;
-use inception_ops::softmax::{Targets, cross_entropy, cross_entropy_backward, forward};
+use inception_ops::softmax::{cross_entropy, cross_entropy_backward, forward};
 use inception_tensor::{Shape, Tensor};
 
 const LOGITS: Shape = Shape::matrix(32, 1000);
@@ -21,27 +21,13 @@ fn passes(c: &mut Criterion) {
     group.bench_function("cross_entropy", |bench| {
         bench.iter(|| {
             let log_probs = log_probs.view_mut();
-            cross_entropy(
-                &pool,
-                0.1,
-                logits.view(),
-                Targets::Labels(&labels),
-                log_probs,
-                &mut loss,
-            );
+            cross_entropy(&pool, 0.1, logits.view(), &labels, log_probs, &mut loss);
         });
     });
     group.bench_function("cross_entropy_backward", |bench| {
         bench.iter(|| {
             let out = out.view_mut();
-            cross_entropy_backward(
-                &pool,
-                0.1,
-                log_probs.view(),
-                Targets::Labels(&labels),
-                1.0,
-                out,
-            );
+            cross_entropy_backward(&pool, 0.1, log_probs.view(), &labels, 1.0, out);
         });
     });
     group.finish();

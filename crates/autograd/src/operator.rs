@@ -185,6 +185,8 @@ operators!(
     Relu,
     ReluBackward,
     Reshape,
+    SoftCrossEntropy,
+    SoftCrossEntropyBackward,
     Softmax,
     Split,
     Store,
