@@ -324,4 +324,24 @@ mod tests {
         });
         assert_eq!(count.into_inner(), 100);
     }
+
+    #[test]
+    fn workers_end_with_their_team_awake_or_asleep() {
+        for pause in [Duration::ZERO, 4 * AWAKE] {
+            let team = Team::new(3, 4).unwrap();
+            let shared = Arc::downgrade(&team.shared);
+            team.for_each(9, |_| {});
+            std::thread::sleep(pause);
+            drop(team);
+            let end = Instant::now() + Duration::from_secs(60);
+            while shared.strong_count() > 0 {
+                assert!(
+                    Instant::now() < end,
+                    "{} workers left",
+                    shared.strong_count()
+                );
+                std::thread::yield_now();
+            }
+        }
+    }
 }
