@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use inception_benches::block::random;
-use inception_ops::softmax::{cross_entropy, cross_entropy_backward, forward};
+use inception_ops::softmax::{Targets, cross_entropy, cross_entropy_backward, forward};
 use inception_tensor::{Shape, Tensor};
 
 const LOGITS: Shape = Shape::matrix(32, 1000);
@@ -13,6 +13,7 @@ fn passes(c: &mut Criterion) {
     group.throughput(Throughput::Elements(LOGITS.len() as u64));
     let logits = Tensor::from_vec(LOGITS, random(LOGITS.len(), "logits"));
     let labels: Vec<u32> = (0..LOGITS.n as u32).map(|i| 31 * i).collect();
+    let targets = Targets::Labels(&labels);
     let (mut out, mut loss) = (Tensor::zeros(LOGITS), 0.0);
     group.bench_function("forward", |bench| {
         bench.iter(|| forward(&pool, logits.view(), out.view_mut()));
@@ -21,13 +22,13 @@ fn passes(c: &mut Criterion) {
     group.bench_function("cross_entropy", |bench| {
         bench.iter(|| {
             let log_probs = log_probs.view_mut();
-            cross_entropy(&pool, 0.1, logits.view(), &labels, log_probs, &mut loss);
+            cross_entropy(&pool, 0.1, logits.view(), targets, log_probs, &mut loss);
         });
     });
     group.bench_function("cross_entropy_backward", |bench| {
         bench.iter(|| {
             let out = out.view_mut();
-            cross_entropy_backward(&pool, 0.1, log_probs.view(), &labels, 1.0, out);
+            cross_entropy_backward(&pool, 0.1, log_probs.view(), targets, 1.0, out);
         });
     });
     group.finish();

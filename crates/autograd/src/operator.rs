@@ -185,8 +185,6 @@ operators!(
     Relu,
     ReluBackward,
     Reshape,
-    SoftCrossEntropy,
-    SoftCrossEntropyBackward,
     Softmax,
     Split,
     Store,

@@ -3,8 +3,7 @@
 mod common;
 
 use common::Net;
-use inception_autograd::gradcheck::Problem;
-use inception_autograd::{DType, Passes, RunningStatistics, Var};
+use inception_autograd::{DType, RunningStatistics, Var};
 use inception_ops::{PadCount, Window, lrn};
 use inception_tensor::{Shape, Stream, Tensor};
 
@@ -16,15 +15,7 @@ fn check(shapes: u64, tolerance: f64, build: impl Fn(&mut Net) -> Option<Var>) {
         let mut net = Net::new(seed);
         let Some(y) = build(&mut net) else { continue };
         let loss = probe(&mut net, y);
-        let problem = Problem {
-            graph: net.graph,
-            loss,
-            params: net.params,
-            inputs: net.inputs,
-            labels: net.labels,
-            passes: Passes::TRAINING,
-        };
-        let worst = problem.check(3, seed).unwrap();
+        let worst = net.problem(loss).check(3, seed).unwrap();
         assert!(worst.relative_error <= tolerance, "seed {seed}: {worst:?}");
         checked += 1;
         if checked == shapes {
@@ -213,64 +204,41 @@ fn dropout() {
     });
 }
 
-#[test]
-fn cross_entropy() {
+/// Checks the loss against what `targets` makes, rows of as many numbers as there are logits.
+fn check_cross_entropy(targets: impl Fn(&mut Net, Shape) -> Var) {
     for seed in 0..200 {
         let mut net = Net::new(seed);
-        let (n, classes) = (1 + net.below(4), 1 + net.below(6));
-        let logits = net.map(Shape::matrix(n, classes));
-        let labels = net.labels(n, classes as u64);
+        let shape = Shape::matrix(1 + net.below(4), 1 + net.below(6));
+        let logits = net.map(shape);
+        let targets = targets(&mut net, shape);
         let smoothing = Stream::new(&[seed]).range(0.0, 0.9);
         let a = net
             .graph
-            .cross_entropy("loss", smoothing, logits, labels)
+            .cross_entropy("loss", smoothing, logits, targets)
             .unwrap();
         let loss = net.graph.sum("total", &[(a, 0.3), (a, 0.7)]).unwrap();
-        let problem = Problem {
-            graph: net.graph,
-            loss,
-            params: net.params,
-            inputs: net.inputs,
-            labels: net.labels,
-            passes: Passes::TRAINING,
-        };
-        let worst = problem.check(3, seed).unwrap();
+        let worst = net.problem(loss).check(3, seed).unwrap();
         assert!(worst.relative_error <= 1e-8, "seed {seed}: {worst:?}");
     }
 }
 
 #[test]
-fn soft_cross_entropy() {
-    for seed in 0..200 {
-        let mut net = Net::new(seed);
-        let (n, classes) = (1 + net.below(4), 1 + net.below(6));
-        let logits = net.map(Shape::matrix(n, classes));
-        let targets = net.graph.input(Shape::matrix(n, classes), DType::Real);
-        let mut stream = Stream::new(&[seed, 1]);
-        let mut rows: Vec<f64> = (0..n * classes).map(|_| stream.uniform()).collect();
-        for row in rows.chunks_exact_mut(classes) {
+fn cross_entropy_of_labels() {
+    check_cross_entropy(|net, logits| net.labels(logits.n, logits.c as u64));
+}
+
+#[test]
+fn cross_entropy_of_shares() {
+    check_cross_entropy(|net, logits| {
+        let shares = net.graph.input(logits, DType::Real);
+        let mut rows: Vec<f64> = (0..logits.len()).map(|_| net.stream.uniform()).collect();
+        for row in rows.chunks_exact_mut(logits.c) {
             let sum: f64 = row.iter().sum();
             row.iter_mut().for_each(|x| *x /= sum);
         }
-        net.inputs
-            .push((targets, Tensor::from_vec(Shape::matrix(n, classes), rows)));
-        let smoothing = stream.range(0.0, 0.9);
-        let a = net
-            .graph
-            .soft_cross_entropy("loss", smoothing, logits, targets)
-            .unwrap();
-        let loss = net.graph.sum("total", &[(a, 0.3), (a, 0.7)]).unwrap();
-        let problem = Problem {
-            graph: net.graph,
-            loss,
-            params: net.params,
-            inputs: net.inputs,
-            labels: net.labels,
-            passes: Passes::TRAINING,
-        };
-        let worst = problem.check(3, seed).unwrap();
-        assert!(worst.relative_error <= 1e-8, "seed {seed}: {worst:?}");
-    }
+        net.inputs.push((shares, Tensor::from_vec(logits, rows)));
+        shares
+    });
 }
 
 #[test]

@@ -109,6 +109,12 @@ impl Targets {
         }
     }
 
+    /// The input.
+    pub fn var(self) -> Var {
+        let (Self::Labels(var) | Self::Shares(var)) = self;
+        var
+    }
+
     /// The input of classes, where that is what the program reads.
     pub fn labels(self) -> Option<Var> {
         match self {
@@ -142,10 +148,8 @@ impl TrainProgram {
         };
         let outputs = model.forward(images, &mut ctx)?;
         let smoothing = config.label_smoothing;
-        let mut cross_entropy = |path: &str, logits| match targets {
-            Targets::Labels(var) => graph.cross_entropy(path, smoothing, logits, var),
-            Targets::Shares(var) => graph.soft_cross_entropy(path, smoothing, logits, var),
-        };
+        let mut cross_entropy =
+            |path: &str, logits| graph.cross_entropy(path, smoothing, logits, targets.var());
         let loss_main = cross_entropy("loss", outputs.logits)?;
         let mut loss_aux = Vec::new();
         for aux in &outputs.aux {

@@ -5,7 +5,7 @@ mod common;
 
 use common::cases::{MANY, Map, as_map, check_smooth, distance, maps, same_on_all_pools, written};
 use common::{dense, dot, reals};
-use inception_ops::softmax::{self, reference};
+use inception_ops::softmax::{self, Targets, reference};
 use inception_tensor::{Element, Pool, Shape, Tensor, View, ViewMut};
 use proptest::prelude::*;
 
@@ -44,13 +44,14 @@ struct Outcome<T> {
 /// Forward and backward with `dloss` = 1 into maps with the batch's gap.
 fn evaluate<T: Element>(batch: &Batch, logits: View<'_, T>) -> Outcome<T> {
     let pool = Pool::new(2).unwrap();
+    let targets = Targets::Labels(&batch.labels);
     let mut loss = T::nan();
     let log_probs = written(&batch.map, |to: ViewMut<'_, T>| {
-        softmax::cross_entropy(&pool, batch.smoothing, logits, &batch.labels, to, &mut loss);
+        softmax::cross_entropy(&pool, batch.smoothing, logits, targets, to, &mut loss);
     });
     let dlogits = written(&batch.map, |to| {
         let p = log_probs.view();
-        softmax::cross_entropy_backward(&pool, batch.smoothing, p, &batch.labels, T::one(), to);
+        softmax::cross_entropy_backward(&pool, batch.smoothing, p, targets, T::one(), to);
     });
     Outcome {
         loss,
@@ -188,12 +189,13 @@ fn threads_do_not_change_a_bit_nor_does_the_batch() {
     let map = Map::new([37, 1, 1, 1001]);
     let x = map.operand(0, logits::<f32>);
     let labels: Vec<u32> = (0..37).map(|i| i * 27).collect();
+    let targets = Targets::Labels(&labels);
     same_on_all_pools(|pool| {
         let mut loss = 0.0;
         let [mut p, mut log, mut d] = [(); 3].map(|()| Tensor::zeros(map.shape));
         softmax::forward(pool, x.view(), p.view_mut());
-        softmax::cross_entropy(pool, 0.1, x.view(), &labels, log.view_mut(), &mut loss);
-        softmax::cross_entropy_backward(pool, 0.1, log.view(), &labels, 0.5, d.view_mut());
+        softmax::cross_entropy(pool, 0.1, x.view(), targets, log.view_mut(), &mut loss);
+        softmax::cross_entropy_backward(pool, 0.1, log.view(), targets, 0.5, d.view_mut());
         [p.into_vec(), log.into_vec(), d.into_vec(), vec![loss]].concat()
     });
     let mut batch = Tensor::zeros(map.shape);
@@ -211,7 +213,7 @@ fn the_gradient_scales_with_that_of_the_loss() {
         &Pool::serial(),
         0.2,
         log_probs.view(),
-        &[0, 1],
+        Targets::Labels(&[0, 1]),
         8.0,
         d.view_mut(),
     );
@@ -268,23 +270,20 @@ fn shares_of_one_class_are_its_label_and_mixed_shares_mix_the_losses() {
     let mut fill = logits::<f64>(&[5]);
     let x = Tensor::from_fn(shape, &mut fill);
     let (a, b) = ([0u32, 4, 2], [3u32, 4, 1]);
-    let plain = |labels: &[u32]| {
+    let against = |targets: Targets<'_, f64>| {
         let (mut log, mut d, mut loss) = (Tensor::zeros(shape), Tensor::zeros(shape), 0.0);
-        softmax::cross_entropy(&pool, 0.1, x.view(), labels, log.view_mut(), &mut loss);
-        softmax::cross_entropy_backward(&pool, 0.1, log.view(), labels, 1.0, d.view_mut());
+        softmax::cross_entropy(&pool, 0.1, x.view(), targets, log.view_mut(), &mut loss);
+        softmax::cross_entropy_backward(&pool, 0.1, log.view(), targets, 1.0, d.view_mut());
         (loss, d)
     };
+    let [(loss_a, d_a), (loss_b, d_b)] = [&a, &b].map(|labels| against(Targets::Labels(labels)));
     for keep in [1.0, 0.3] {
         let share = |i: usize| {
             let of = |labels: &[u32]| f64::from(u8::from(labels[i / 5] as usize == i % 5));
             keep * of(&a) + (1.0 - keep) * of(&b)
         };
-        let targets = Tensor::from_fn(shape, share);
-        let (mut log, mut d, mut loss) = (Tensor::zeros(shape), Tensor::zeros(shape), 0.0);
-        let t = targets.view();
-        softmax::soft_cross_entropy(&pool, 0.1, x.view(), t, log.view_mut(), &mut loss);
-        softmax::soft_cross_entropy_backward(&pool, 0.1, log.view(), t, 1.0, d.view_mut());
-        let ((loss_a, d_a), (loss_b, d_b)) = (plain(&a), plain(&b));
+        let shares = Tensor::from_fn(shape, share);
+        let (loss, d) = against(Targets::Shares(shares.view()));
         assert!((loss - keep * loss_a - (1.0 - keep) * loss_b).abs() < 1e-12);
         for (d, (a, b)) in d.data().iter().zip(d_a.data().iter().zip(d_b.data())) {
             assert!((d - keep * a - (1.0 - keep) * b).abs() < 1e-12);

@@ -6,13 +6,13 @@ mod avg_pool;
 mod batch_norm;
 mod concat;
 mod conv2d;
+mod cross_entropy;
 mod dropout;
 mod linear;
 mod lrn;
 mod max_pool;
 mod relu;
 mod reshape;
-mod soft_cross_entropy;
 mod softmax;
 mod stored;
 mod sum;
@@ -25,14 +25,14 @@ pub use batch_norm::{
 };
 pub use concat::{Concat, Split};
 pub use conv2d::{Conv2d, Conv2dBackwardInput, Conv2dBackwardWeight, PackWeight};
+pub use cross_entropy::{CrossEntropy, CrossEntropyBackward, TargetKind};
 pub use dropout::Dropout;
 pub use linear::{Linear, LinearBackwardInput, LinearBackwardWeight};
 pub use lrn::{Lrn, LrnBackward};
 pub use max_pool::{MaxPool, MaxPoolBackward};
 pub use relu::{Relu, ReluBackward};
 pub use reshape::Reshape;
-pub use soft_cross_entropy::{SoftCrossEntropy, SoftCrossEntropyBackward};
-pub use softmax::{CrossEntropy, CrossEntropyBackward, Softmax};
+pub use softmax::Softmax;
 pub use stored::{
     Encoding, Load, PackStored, Store, StoredAdaptiveAvgPool, StoredAvgPool, StoredBank,
     StoredConv2d, StoredMaxPool,

@@ -5,7 +5,7 @@
     reason = "each test binary uses its own part"
 )]
 
-use inception_autograd::gradcheck::CheckParams;
+use inception_autograd::gradcheck::{CheckParams, Problem};
 use inception_autograd::{
     DType, Executor, Graph, ParamId, Passes, Plan, PlanOptions, RunKey, Var, differentiate,
     optimise,
@@ -84,6 +84,18 @@ impl Net {
         let c = self.graph.shape(x).c;
         let (gamma, beta) = (self.param(Shape::vector(c)), self.param(Shape::vector(c)));
         self.graph.batch_norm(path, 1e-1, x, gamma, beta).unwrap().y
+    }
+
+    /// What gradients of `loss` are checked by.
+    pub fn problem(self, loss: Var) -> Problem {
+        Problem {
+            graph: self.graph,
+            loss,
+            params: self.params,
+            inputs: self.inputs,
+            labels: self.labels,
+            passes: Passes::TRAINING,
+        }
     }
 
     /// A classifier's loss on top of `x`.
