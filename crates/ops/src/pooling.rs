@@ -69,6 +69,19 @@ impl Axis {
         let end = ((i + self.before) / self.stride + 1).min(outputs);
         first.div_ceil(self.stride).min(end)..end
     }
+
+    /// Moves the windows over pixel `i − 1`, or over `i`, to those over pixel `i`.
+    #[inline]
+    pub(crate) fn slide(&self, windows: &mut Range<usize>, i: usize, outputs: usize) {
+        let reach = (self.kernel - 1) * self.dilation;
+        let at = i + self.before;
+        if windows.end < outputs && windows.end * self.stride <= at {
+            windows.end += 1;
+        }
+        if windows.start < windows.end && windows.start * self.stride + reach < at {
+            windows.start += 1;
+        }
+    }
 }
 
 /// The output shape of a pool, after the checks that all pools share.
@@ -137,8 +150,13 @@ mod tests {
                 let taps = (0..kernel).filter(|&k| reads(o, k).is_some());
                 assert!(taps.eq(axis.taps(o)), "{axis:?} {o}");
             }
+            let mut slid = axis.windows(0, 6);
             for i in 0..extent {
                 let windows = axis.windows(i, 6);
+                axis.slide(&mut slid, i, 6);
+                assert_eq!(slid, windows, "{axis:?} {i}");
+                axis.slide(&mut slid, i, 6);
+                assert_eq!(slid, windows, "{axis:?} {i} again");
                 for o in 0..6 {
                     let place = (0..kernel).find(|&k| reads(o, k) == Some(i));
                     assert_eq!(axis.place(o, i), place, "{axis:?} {o} {i}");

@@ -1,5 +1,6 @@
 //! One block of memory for all values of a plan.
 
+use crate::pages;
 use crate::scratch::Line;
 use bytemuck::{Pod, Zeroable};
 use smallvec::SmallVec;
@@ -62,6 +63,7 @@ impl Arena {
         lines
             .try_reserve_exact(count)
             .map_err(|_| ArenaError { bytes })?;
+        pages::prefer_large(lines.spare_capacity_mut());
         lines.resize(count, Line::zeroed());
         Ok(Self { lines })
     }

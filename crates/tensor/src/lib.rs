@@ -25,6 +25,7 @@ mod kernel;
 mod lanes;
 mod outer;
 mod pack;
+mod pages;
 mod pool;
 mod random;
 mod rows;

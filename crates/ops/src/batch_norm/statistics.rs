@@ -31,7 +31,7 @@ pub fn statistics<T: Element>(
     let mut partials = partial::split(shape, workspace).partials;
     partials.compute(pool, pixels, |first, rows, sums| {
         let (sum, squares) = sums.split_at_mut(shape.c);
-        pool.sweep(Part {
+        pool.kernel().vectorize(Part {
             x,
             first,
             rows,

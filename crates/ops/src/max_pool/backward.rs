@@ -4,6 +4,7 @@ use super::Grid;
 use crate::Window;
 use crate::tile::rows_per_tile;
 use inception_tensor::{Element, Pool, Shape, Vectorize, View, ViewMut};
+use std::ops::Range;
 
 /// `dx`: each gradient goes to the pixel that won.
 ///
@@ -59,65 +60,72 @@ struct Claim<'a, T> {
     winners: &'a [u8],
 }
 
+impl<T> Claim<'_, T> {
+    const NOBODY: Self = Self {
+        place: 0,
+        dy: &[],
+        winners: &[],
+    };
+}
+
 impl<T: Element> Vectorize for Gather<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(mut self) {
-        let Shape { h, w, .. } = self.whole;
-        let (grid, dy, winners) = (self.grid, self.dy, self.winners);
-        for r in 0..self.dx.shape().n {
-            let row = (self.first + r) / w;
-            let [n, iy, ix] = [row / h, row % h, (self.first + r) % w];
-            gather(grid, dy, winners, n, [iy, ix], self.dx.row_mut(r));
+        let (h, w, count) = (self.whole.h, self.whole.w, self.dx.shape().n);
+        let mut done = 0;
+        while done < count {
+            let (line, start) = ((self.first + done) / w, (self.first + done) % w);
+            let columns = start..w.min(start + count - done);
+            self.line([line / h, line % h], columns.clone(), done);
+            done += columns.len();
         }
     }
 }
 
-/// The gradient of pixel `[iy, ix]` of image `n`: windows by rows and columns, four at a time.
-#[inline(always)]
-fn gather<T: Element>(
-    Grid { rows, columns }: Grid,
-    dy: View<'_, T>,
-    winners: &[u8],
-    n: usize,
-    [iy, ix]: [usize; 2],
-    dx: &mut [T],
-) {
-    let y = dy.shape();
-    let nobody = Claim {
-        place: 0,
-        dy: &[],
-        winners: &[],
-    };
-    let (mut held, mut count) = ([nobody; 4], 0);
-    let mut sum = Sum { dx, begun: false };
-    for oy in rows.windows(iy, y.h) {
-        let Some(ky) = rows.place(oy, iy) else {
-            continue;
-        };
-        for ox in columns.windows(ix, y.w) {
-            let Some(kx) = columns.place(ox, ix) else {
-                continue;
-            };
-            let o = (n * y.h + oy) * y.w + ox;
-            held[count] = Claim {
-                place: (ky * columns.kernel + kx) as u8,
-                dy: dy.row(o),
-                winners: &winners[o * y.c..][..y.c],
-            };
-            count += 1;
-            if count == held.len() {
-                sum.add(held);
-                count = 0;
+impl<T: Element> Gather<'_, T> {
+    /// The gradients of some columns of row `iy` of image `n`, the first of which is pixel
+    /// `at` of the tile: windows by rows and columns, four at a time.
+    #[inline(always)]
+    fn line(&mut self, [n, iy]: [usize; 2], pixels: Range<usize>, at: usize) {
+        let (dy, winners, Grid { rows, columns }) = (self.dy, self.winners, self.grid);
+        let y = dy.shape();
+        let over = rows.windows(iy, y.h);
+        let mut across = columns.windows(pixels.start, y.w);
+        for (i, ix) in pixels.enumerate() {
+            columns.slide(&mut across, ix, y.w);
+            let (mut held, mut count) = ([Claim::NOBODY; 4], 0);
+            let dx = self.dx.row_mut(at + i);
+            let mut sum = Sum { dx, begun: false };
+            for oy in over.clone() {
+                let Some(ky) = rows.place(oy, iy) else {
+                    continue;
+                };
+                for ox in across.clone() {
+                    let Some(kx) = columns.place(ox, ix) else {
+                        continue;
+                    };
+                    let o = (n * y.h + oy) * y.w + ox;
+                    held[count] = Claim {
+                        place: (ky * columns.kernel + kx) as u8,
+                        dy: dy.row(o),
+                        winners: &winners[o * y.c..][..y.c],
+                    };
+                    count += 1;
+                    if count == held.len() {
+                        sum.add(held);
+                        count = 0;
+                    }
+                }
+            }
+            match held {
+                [a, ..] if count == 1 => sum.add([a]),
+                [a, b, ..] if count == 2 => sum.add([a, b]),
+                [a, b, c, _] if count == 3 => sum.add([a, b, c]),
+                _ => sum.end(),
             }
         }
-    }
-    match held {
-        [a, ..] if count == 1 => sum.add([a]),
-        [a, b, ..] if count == 2 => sum.add([a, b]),
-        [a, b, c, _] if count == 3 => sum.add([a, b, c]),
-        _ => sum.end(),
     }
 }
 
@@ -146,15 +154,18 @@ impl<T: Element> Sum<'_, T> {
             claim.dy = &claim.dy[..c];
             claim.winners = &claim.winners[..c];
         }
-        for (i, dx) in dx.iter_mut().enumerate() {
-            let mut sum = start(*dx);
-            for claim in &claims {
+        #[allow(
+            clippy::needless_range_loop,
+            reason = "an iterator hides from the compiler that all slices end together; it then \
+                      checks each index, and leaves the last vectors of every pixel to scalar code"
+        )]
+        for i in 0..c {
+            dx[i] = claims.iter().fold(start(dx[i]), |sum, claim| {
                 // Read in any case, so that the choice needs no branch.
                 let d = claim.dy[i];
                 let won = claim.winners[i] == claim.place;
-                sum += if won { d } else { T::zero() };
-            }
-            *dx = sum;
+                sum + if won { d } else { T::zero() }
+            });
         }
     }
 

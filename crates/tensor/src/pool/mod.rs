@@ -103,7 +103,7 @@ impl Pool {
 
     /// Does `work` that passes over memory and computes little, with vectors of at most 256
     /// bits. Wider ones wait for the same memory; measured, the backward passes of batch norm
-    /// and max pool took about twice as long with them, and no pass was clearly faster.
+    /// over maps that no cache holds took up to twice as long with them.
     pub fn sweep<W: Vectorize>(&self, work: W) -> W::Output {
         match self.kernel {
             Kernel::Avx512 => Kernel::Avx2.vectorize(work),
