@@ -37,7 +37,7 @@ pub(super) fn load(
         meta.class_names = own.class_names;
         meta.training = own.training;
     }
-    let mut parameters = Parameters::init(&model, options.seed);
+    let mut parameters = Parameters::zeros(&model);
     let report = parameters.load_state_dict(imported.state, LoadMode::Strict);
     let report = report.map_err(|source| DeployError::Misfit {
         path: path.to_owned(),

@@ -80,8 +80,8 @@ struct Buffers<T> {
 /// alone, so results do not depend on the number of threads.
 ///
 /// # Sources
-/// `torch.optim` (SGD, AdamW, RMSprop); `tf.train.RMSPropOptimizer`; Loshchilov and Hutter, "Decoupled Weight Decay
-/// Regularization", 2019.
+/// `torch.optim` (SGD, AdamW, RMSprop); `tf.train.RMSPropOptimizer`; Loshchilov and Hutter,
+/// "Decoupled Weight Decay Regularization", 2019.
 ///
 /// # Examples
 /// ```

@@ -53,28 +53,24 @@ impl<T: Element> Vectorize for Chunk<'_, T> {
                 eps,
                 momentum,
             } => {
-                let (alpha, eps) = (T::of(alpha), T::of(eps));
-                if momentum == 0.0 {
-                    rmsprop(rates, alpha, eps, w, g, first)
-                } else {
-                    rmsprop_momentum(rates, alpha, eps, T::of(momentum), w, g, first, second)
-                }
+                let k = RmsProp {
+                    beside: T::of(eps),
+                    leaving: T::of(rates.lr),
+                    ..RmsProp::new(rates, alpha, momentum)
+                };
+                k.step(w, g, first, second)
             }
             OptimizerKind::RmsPropTf {
                 alpha,
                 eps,
                 momentum,
             } => {
-                let k = RmsPropTf {
-                    alpha: T::of(alpha),
-                    eps: T::of(eps),
-                    momentum: T::of(momentum),
+                let k = RmsProp {
+                    under: T::of(eps),
+                    entering: T::of(rates.lr),
+                    ..RmsProp::new(rates, alpha, momentum)
                 };
-                if momentum == 0.0 {
-                    rmsprop_tf(rates, &k, w, g, first)
-                } else {
-                    rmsprop_tf_momentum(rates, &k, w, g, first, second)
-                }
+                k.step(w, g, first, second)
             }
         }
     }
@@ -163,96 +159,73 @@ fn adamw<T: Element>(k: &AdamW<T>, w: &mut [T], g: &[T], mean: &mut [T], square:
     !bad
 }
 
-#[inline(always)]
-fn rmsprop<T: Element>(
-    rates: &Rates,
+/// Constants of one step of RMSProp. Its two forms differ in where ε is added and where the
+/// learning rate enters; elsewhere they have 0 and 1, which change no bit.
+struct RmsProp<T> {
+    scale: T,
+    decay: T,
     alpha: T,
-    eps: T,
-    w: &mut [T],
-    g: &[T],
-    square: &mut [T],
-) -> bool {
-    let (lr, scale, decay) = (T::of(rates.lr), T::of(rates.scale), T::of(rates.decay));
-    let mut bad = false;
-    for ((w, &g), v) in w.iter_mut().zip(g).zip(square) {
-        let g = g * scale + decay * *w;
-        *v = alpha * *v + (T::one() - alpha) * g * g;
-        *w -= lr * g / (v.sqrt() + eps);
-        bad |= !(w.is_finite() && v.is_finite());
-    }
-    !bad
-}
-
-#[allow(
-    clippy::too_many_arguments,
-    reason = "three constants and four arrays, all of one rule"
-)]
-#[inline(always)]
-fn rmsprop_momentum<T: Element>(
-    rates: &Rates,
-    alpha: T,
-    eps: T,
     momentum: T,
-    w: &mut [T],
-    g: &[T],
-    square: &mut [T],
-    buffer: &mut [T],
-) -> bool {
-    let (lr, scale, decay) = (T::of(rates.lr), T::of(rates.scale), T::of(rates.decay));
-    let mut bad = false;
-    for (((w, &g), v), b) in w.iter_mut().zip(g).zip(square).zip(buffer) {
-        let g = g * scale + decay * *w;
-        *v = alpha * *v + (T::one() - alpha) * g * g;
-        *b = momentum * *b + g / (v.sqrt() + eps);
-        *w -= lr * *b;
-        bad |= !(w.is_finite() && v.is_finite() && b.is_finite());
-    }
-    !bad
+    /// ε, as it is added under the root and beside it.
+    under: T,
+    beside: T,
+    /// The learning rate, of what enters the buffer of momentum and of what leaves it.
+    entering: T,
+    leaving: T,
 }
 
-/// Constants of RMSProp in TensorFlow's form.
-struct RmsPropTf<T> {
-    alpha: T,
-    eps: T,
-    momentum: T,
-}
-
-#[inline(always)]
-fn rmsprop_tf<T: Element>(
-    rates: &Rates,
-    k: &RmsPropTf<T>,
-    w: &mut [T],
-    g: &[T],
-    square: &mut [T],
-) -> bool {
-    let (lr, scale, decay) = (T::of(rates.lr), T::of(rates.scale), T::of(rates.decay));
-    let mut bad = false;
-    for ((w, &g), v) in w.iter_mut().zip(g).zip(square) {
-        let g = g * scale + decay * *w;
-        *v = k.alpha * *v + (T::one() - k.alpha) * g * g;
-        *w -= lr * g / (*v + k.eps).sqrt();
-        bad |= !(w.is_finite() && v.is_finite());
+impl<T: Element> RmsProp<T> {
+    /// What both forms have in common: neither ε nor a learning rate.
+    fn new(rates: &Rates, alpha: f64, momentum: f64) -> Self {
+        Self {
+            scale: T::of(rates.scale),
+            decay: T::of(rates.decay),
+            alpha: T::of(alpha),
+            momentum: T::of(momentum),
+            under: T::zero(),
+            beside: T::zero(),
+            entering: T::one(),
+            leaving: T::one(),
+        }
     }
-    !bad
-}
 
-#[inline(always)]
-fn rmsprop_tf_momentum<T: Element>(
-    rates: &Rates,
-    k: &RmsPropTf<T>,
-    w: &mut [T],
-    g: &[T],
-    square: &mut [T],
-    buffer: &mut [T],
-) -> bool {
-    let (lr, scale, decay) = (T::of(rates.lr), T::of(rates.scale), T::of(rates.decay));
-    let mut bad = false;
-    for (((w, &g), v), b) in w.iter_mut().zip(g).zip(square).zip(buffer) {
-        let g = g * scale + decay * *w;
-        *v = k.alpha * *v + (T::one() - k.alpha) * g * g;
-        *b = k.momentum * *b + lr * g / (*v + k.eps).sqrt();
-        *w -= *b;
-        bad |= !(w.is_finite() && v.is_finite() && b.is_finite());
+    #[inline(always)]
+    fn step(&self, w: &mut [T], g: &[T], square: &mut [T], buffer: &mut [T]) -> bool {
+        match buffer {
+            [] => self.plain(w, g, square),
+            _ => self.with_momentum(w, g, square, buffer),
+        }
     }
-    !bad
+
+    #[inline(always)]
+    fn plain(&self, w: &mut [T], g: &[T], square: &mut [T]) -> bool {
+        let lr = self.entering * self.leaving;
+        let mut bad = false;
+        for ((w, &g), v) in w.iter_mut().zip(g).zip(square) {
+            let (g, root) = self.gradient_and_root(*w, g, v);
+            *w -= lr * g / root;
+            bad |= !(w.is_finite() && v.is_finite());
+        }
+        !bad
+    }
+
+    #[inline(always)]
+    fn with_momentum(&self, w: &mut [T], g: &[T], square: &mut [T], buffer: &mut [T]) -> bool {
+        let mut bad = false;
+        for (((w, &g), v), b) in w.iter_mut().zip(g).zip(square).zip(buffer) {
+            let (g, root) = self.gradient_and_root(*w, g, v);
+            *b = self.momentum * *b + self.entering * g / root;
+            *w -= self.leaving * *b;
+            bad |= !(w.is_finite() && v.is_finite() && b.is_finite());
+        }
+        !bad
+    }
+
+    /// The gradient with decay, and the root of the mean of squares, which it enters.
+    #[inline(always)]
+    fn gradient_and_root(&self, w: T, g: T, square: &mut T) -> (T, T) {
+        let g = g * self.scale + self.decay * w;
+        *square = self.alpha * *square + (T::one() - self.alpha) * g * g;
+        (g, (*square + self.under).sqrt() + self.beside)
+    }
 }
