@@ -2,12 +2,14 @@
 
 use super::Window;
 use crate::Image;
-use fast_image_resize::images::{CroppedImage, Image as Buffer, ImageRef};
-use fast_image_resize::{FilterType, IntoImageView, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::TypedImage;
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 /// How a picture is resampled. When it shrinks, the filter widens with it, so nothing
-/// aliases, except with `Nearest`. These are Pillow's filters, which `torchvision` uses; columns are filtered
-/// before rows and bytes are rounded in between, so values differ from Pillow's by rounding.
+/// aliases, except with `Nearest`. These are Pillow's filters, which `torchvision` uses; columns
+/// are filtered before rows and bytes are rounded in between, so values differ from Pillow's by
+/// rounding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Interpolation {
     /// A triangle, 2 pixels wide.
@@ -130,9 +132,17 @@ pub fn resize_window(
     // outermost pixels need for those that all need. With a fractional window that is wrong
     // where an outermost weight is exactly 0, and its arithmetic overflows.
     let rows = method.crop(0.0, y.first, image.width as f64, y.length);
-    let tall = run(image, &view(image), image.width, window.height, &rows);
+    let middle = Size {
+        width: image.width,
+        height: window.height,
+    };
+    let tall = run(image.clone(), middle, &rows);
     let columns = method.crop(x.first, 0.0, x.length, window.height as f64);
-    run(&tall, &view(&tall), window.width, window.height, &columns)
+    let size = Size {
+        width: window.width,
+        height: window.height,
+    };
+    run(tall, size, &columns)
 }
 
 struct Span {
@@ -156,57 +166,61 @@ pub fn crop_and_resize(
         window.is_inside(bounds),
         "{window:?} is not inside {bounds:?}"
     );
-    let whole = view(image);
-    let cropped = CroppedImage::new(
-        &whole,
-        window.left as u32,
-        window.top as u32,
-        window.width as u32,
-        window.height as u32,
-    );
     let options = ResizeOptions::new().resize_alg(interpolation.algorithm());
-    let cropped = cropped.expect("the window is inside the image");
-    run(image, &cropped, size.width, size.height, &options)
+    run(cut_out(image, window), size, &options)
 }
 
-fn pixel_type(image: &Image) -> PixelType {
-    match image.channels {
-        1 => PixelType::U8,
-        3 => PixelType::U8x3,
-        other => panic!("an image has 1 or 3 channels, found {other}"),
+/// What `window` shows, as a picture of its own.
+fn cut_out(image: &Image, window: Window) -> Image {
+    let start = window.left as usize * image.channels;
+    let len = window.width * image.channels;
+    let rows = image.pixels.chunks_exact(image.width * image.channels);
+    let mut pixels = Vec::with_capacity(window.height * len);
+    for row in rows.skip(window.top as usize).take(window.height) {
+        pixels.extend_from_slice(&row[start..][..len]);
     }
-}
-
-fn view(image: &Image) -> ImageRef<'_> {
-    let side = |n: usize| u32::try_from(n).expect("a side fits u32");
-    ImageRef::new(
-        side(image.width),
-        side(image.height),
-        &image.pixels,
-        pixel_type(image),
-    )
-    .expect("an image has width·height·channels bytes")
-}
-
-fn run(
-    image: &Image,
-    source: &impl IntoImageView,
-    width: usize,
-    height: usize,
-    options: &ResizeOptions,
-) -> Image {
-    assert!(
-        width > 0 && height > 0 && image.width > 0 && image.height > 0,
-        "a picture to resample has pixels"
-    );
-    let mut target = Buffer::new(width as u32, height as u32, pixel_type(image));
-    Resizer::new()
-        .resize(source, &mut target, options)
-        .expect("source and target have the same pixel type");
     Image {
-        width,
-        height,
+        width: window.width,
+        height: window.height,
         channels: image.channels,
-        pixels: target.into_vec(),
+        pixels,
     }
+}
+
+fn run(image: Image, size: Size, options: &ResizeOptions) -> Image {
+    // `Resizer::resize` finds the type of pixel itself, for which all thirteen are compiled.
+    let resample = match image.channels {
+        1 => resample::<U8>,
+        3 => resample::<U8x3>,
+        other => panic!("an image has 1 or 3 channels, found {other}"),
+    };
+    Image {
+        width: size.width,
+        height: size.height,
+        channels: image.channels,
+        pixels: resample(image, size, options),
+    }
+}
+
+/// Source and target are of the type that the resizer's own pictures have. For any other
+/// type of view half a megabyte of loops would be compiled once more, which costs more
+/// seconds than a copy of the source takes microseconds.
+fn resample<P: PixelTrait>(image: Image, size: Size, options: &ResizeOptions) -> Vec<u8> {
+    let side = |n: usize| match u32::try_from(n) {
+        Ok(n) if n > 0 => n,
+        _ => panic!("a side of {n} pixels"),
+    };
+    let (mut from, mut to) = (
+        image.pixels,
+        vec![0; size.width * size.height * image.channels],
+    );
+    let source = TypedImage::<P>::from_buffer(side(image.width), side(image.height), &mut from);
+    let target = TypedImage::<P>::from_buffer(side(size.width), side(size.height), &mut to);
+    let (Ok(source), Ok(mut target)) = (source, target) else {
+        panic!("an image has width·height·channels bytes");
+    };
+    Resizer::new()
+        .resize_typed(&source, &mut target, options)
+        .expect("what is cut out lies inside");
+    to
 }
