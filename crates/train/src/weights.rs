@@ -91,12 +91,51 @@ pub(crate) fn read(
 fn is_new_head(params: &Parameters<f32>, difference: &StateDictDifference) -> bool {
     let specs = params.specs();
     // The classifier is what the model ends in.
-    let classifier = specs.iter().filter(|(_, s)| !specs.is_aux(&s.name)).last();
-    let classes = classifier.map(|(_, spec)| spec.torch_shape()[0]);
+    let last = specs.iter().filter(|(_, s)| !specs.is_aux(&s.name)).last();
+    let Some((_, last)) = last else { return false };
+    let classes = last.torch_shape()[0];
+    let layer = |name: &str| name.rsplit_once('.').map(|(layer, _)| layer.to_owned());
+    let classifier = layer(&last.name);
     let only_classes = |m: &Mismatch| {
-        m.expected.first().copied() == classes && m.expected.get(1..) == m.found.get(1..)
+        (layer(&m.name) == classifier || specs.is_aux(&m.name))
+            && m.expected.first() == Some(&classes)
+            && m.expected.get(1..) == m.found.get(1..)
     };
     difference.unexpected.is_empty()
         && difference.missing.iter().all(|name| specs.is_aux(name))
         && difference.mismatched.iter().all(only_classes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inception_nn::{Model, ModelOptions};
+
+    #[test]
+    fn a_layer_with_as_many_filters_as_there_are_classes_is_no_head() {
+        let options = ModelOptions {
+            classes: Some(32),
+            ..ModelOptions::default()
+        };
+        let model = Model::build("inception-small", &options).unwrap();
+        let params = Parameters::zeros(&model);
+        let of = |name: &str, found: Vec<usize>| {
+            let id = params.specs().find(name).unwrap();
+            StateDictDifference {
+                mismatched: vec![Mismatch {
+                    name: name.to_owned(),
+                    expected: params.specs().get(id).torch_shape(),
+                    found,
+                }],
+                ..StateDictDifference::default()
+            }
+        };
+        assert!(is_new_head(&params, &of("fc.weight", vec![10, 352])));
+        assert!(is_new_head(&params, &of("fc.bias", vec![10])));
+        assert!(!is_new_head(&params, &of("fc.weight", vec![10, 351])));
+        assert!(!is_new_head(
+            &params,
+            &of("conv1.conv.weight", vec![33, 1, 3, 3])
+        ));
+    }
 }

@@ -1,10 +1,10 @@
 //! From an error to its id and fields.
 
 use super::{Id, Problem};
-use crate::exit::Failure;
+use crate::exit::{Failure, MALFORMED};
 use anyhow::Error;
 use inception_data::{DataError, ErrorKind, escape_path};
-use inception_deploy::DeployError;
+use inception_deploy::{DeployError, onnx::ImportError};
 use inception_formats::FormatError;
 use inception_nn::NnError;
 use inception_store::StoreError;
@@ -163,14 +163,6 @@ fn data(error: &DataError, problem: &mut Problem) {
             }
         }
     }
-    // What an item went wrong by decides the status, whatever the id says.
-    if error.kind() != ErrorKind::Malformed && problem.id == Id::TooManyBad {
-        problem.id = Id::of_code(match error.kind() {
-            ErrorKind::Usage => crate::exit::USAGE,
-            ErrorKind::Limit => crate::exit::LIMIT,
-            _ => crate::exit::IO,
-        });
-    }
 }
 
 fn deploy(error: &DeployError, problem: &mut Problem) {
@@ -178,6 +170,13 @@ fn deploy(error: &DeployError, problem: &mut Problem) {
         DeployError::Store(error) => store(error, problem),
         DeployError::Format(error) => format(error, problem),
         DeployError::Data(error) => data(error, problem),
+        DeployError::Import { path, source } => {
+            problem.id = match source {
+                ImportError::TooLarge { .. } => Id::ModelLimit,
+                _ => Id::Foreign,
+            };
+            file(problem, path);
+        }
         DeployError::Model(_) => problem.id = Id::Model,
         DeployError::Meta { path, .. } | DeployError::Description { path, .. } => {
             problem.id = Id::Description;
@@ -210,7 +209,7 @@ fn train(error: &TrainError, problem: &mut Problem) {
         TrainError::Usage(_) => problem.id = Id::Setting,
         TrainError::Model(_) => {
             problem.id = match error.kind().exit_code() {
-                crate::exit::MALFORMED => Id::Misfit,
+                MALFORMED => Id::Misfit,
                 _ => Id::Model,
             }
         }
@@ -329,60 +328,84 @@ mod tests {
         assert_eq!(problem(DeployError::from(data)).exit, 2);
     }
 
-    #[test]
-    fn ids_and_errors_agree_on_the_status() {
+    /// A data error of each kind, its id, and that of an item which went wrong by it.
+    fn data_errors() -> [(DataError, [Id; 2]); 4] {
         let path = || "x".into();
-        let io = || std::io::Error::from(std::io::ErrorKind::NotFound);
-        let item = |source| DataError::Item {
-            item: 3,
-            origin: "x.jpg".into(),
-            source: Box::new(source),
-        };
-        let errors = [
-            DataError::Io {
-                path: path(),
-                source: io(),
-            },
-            DataError::Malformed {
-                path: path(),
-                message: String::new(),
-            },
-            DataError::Limit {
-                path: path(),
-                message: String::new(),
-            },
-            DataError::Usage(String::new()),
-            item(DataError::Io {
-                path: path(),
-                source: io(),
-            }),
-            item(DataError::Malformed {
-                path: path(),
-                message: String::new(),
-            }),
-            item(DataError::Limit {
-                path: path(),
-                message: String::new(),
-            }),
-            DataError::TooManyBad {
-                skipped: 2,
-                at_most: 1,
-                source: Box::new(item(DataError::Io {
+        let source = std::io::ErrorKind::NotFound.into();
+        let message = String::new;
+        [
+            (
+                DataError::Io {
                     path: path(),
-                    source: io(),
-                })),
-            },
-        ];
-        for error in errors {
-            let kind = error.kind();
-            let expected = match kind {
+                    source,
+                },
+                [Id::DataIo; 2],
+            ),
+            (
+                DataError::Malformed {
+                    path: path(),
+                    message: message(),
+                },
+                [Id::Data, Id::Item],
+            ),
+            (
+                DataError::Limit {
+                    path: path(),
+                    message: message(),
+                },
+                [Id::DataLimit; 2],
+            ),
+            (DataError::Usage(message()), [Id::DataSetting; 2]),
+        ]
+    }
+
+    #[test]
+    fn an_item_has_the_status_of_what_it_went_wrong_by() {
+        for (error, [plain, of_item]) in data_errors() {
+            let exit = match error.kind() {
                 ErrorKind::Usage => 2,
                 ErrorKind::Limit => 3,
                 ErrorKind::Malformed => 4,
                 ErrorKind::Io => 5,
             };
-            let text = error.to_string();
-            assert_eq!(problem(error).exit, expected, "{text} {kind:?}");
+            let mut found = Problem::new(Id::Other, "");
+            data(&error, &mut found);
+            assert_eq!((found.id, found.id.exit_code()), (plain, exit));
+            let item = DataError::Item {
+                item: 3,
+                origin: "x.jpg".into(),
+                source: Box::new(error),
+            };
+            data(&item, &mut found);
+            assert_eq!((found.id, found.id.exit_code()), (of_item, exit));
+            let many = DataError::TooManyBad {
+                skipped: 2,
+                at_most: 1,
+                source: Box::new(item),
+            };
+            let found = problem(many);
+            assert_eq!((found.id, found.exit), (Id::TooManyBad, 4));
+            assert_eq!(found.item.as_deref(), Some("x.jpg"));
+            assert_eq!(found.found.as_deref(), Some("2"));
         }
+    }
+
+    #[test]
+    fn a_graph_that_is_not_read_is_a_foreign_file() {
+        let error = |source| DeployError::Import {
+            path: "x.onnx".into(),
+            source,
+        };
+        let found = problem(error(ImportError::Unsupported(vec!["Loop".to_owned()])));
+        assert_eq!((found.id, found.exit), (Id::Foreign, 4));
+        assert_eq!(found.file.as_deref(), Some("x.onnx"));
+        assert_eq!(found.found.as_deref(), Some("Loop"));
+        let large = ImportError::TooLarge {
+            node: "add".to_owned(),
+            allowed: 1,
+            found: 2,
+        };
+        let found = problem(error(large));
+        assert_eq!((found.id, found.exit), (Id::ModelLimit, 3));
     }
 }
