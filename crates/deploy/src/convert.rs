@@ -1,6 +1,7 @@
 //! Weights compared, averaged, and checked after they were written.
 
 use crate::{Classifier, DeployError, PredictorConfig, Weights};
+use inception_autograd::Ranges;
 use inception_data::Preprocess;
 use inception_store::Archive;
 use inception_tensor::Stream;
@@ -131,6 +132,8 @@ pub fn average(all: Vec<Weights>) -> Result<Weights, DeployError> {
         sum.iter_mut().for_each(|x| *x /= count);
     }
     first.parameters = sums.cast();
+    // Those of the first network's values.
+    first.meta.ranges = Ranges::default();
     Ok(first)
 }
 

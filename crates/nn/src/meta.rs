@@ -1,6 +1,7 @@
 //! What a file of weights says about itself, as text by key.
 
 use crate::{Aux, Model, ModelOptions, NnError};
+use inception_autograd::{Range, Ranges};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use thiserror::Error;
@@ -15,6 +16,7 @@ const CLASS_NAMES: &str = "inception.class_names";
 const AUX: &str = "inception.aux";
 const PREPROCESS: &str = "preprocess.";
 const TRAINING: &str = "training.";
+const RANGE: &str = "range.";
 
 /// Everything that a file of weights needs to be used without another word: which model, for
 /// which images and classes, and how images are prepared.
@@ -22,7 +24,8 @@ const TRAINING: &str = "training.";
 /// As text: `inception.format` = `1`, `inception.model` = `googlenet`, `inception.input` =
 /// `3,224,224`, `inception.classes` = `10`, `inception.class_names` = a JSON array (absent
 /// where there are no names), `inception.aux` = `keep` or `drop`; keys that begin with
-/// `preprocess.` and `training.` are kept as they are.
+/// `preprocess.` and `training.` are kept as they are; `range.conv1.conv` = `-0.5,3` says
+/// between which numbers the values of a layer were seen.
 ///
 /// # Examples
 /// ```
@@ -50,6 +53,8 @@ pub struct WeightsMeta {
     pub preprocess: BTreeMap<String, String>,
     /// How the weights came about: `training.data` and the like. Nothing depends on it.
     pub training: BTreeMap<String, String>,
+    /// Between which numbers values lie, for inference on bytes; none where nobody looked.
+    pub ranges: Ranges,
 }
 
 /// Why a file's text about itself cannot be used.
@@ -76,6 +81,7 @@ impl WeightsMeta {
             aux: options.aux,
             preprocess: BTreeMap::new(),
             training: BTreeMap::new(),
+            ranges: Ranges::default(),
         }
     }
 
@@ -112,6 +118,9 @@ impl WeightsMeta {
         }
         map.extend(self.preprocess.clone());
         map.extend(self.training.clone());
+        for (name, Range { low, high }) in &self.ranges.0 {
+            map.insert(format!("{RANGE}{name}"), format!("{low},{high}"));
+        }
         map
     }
 
@@ -146,6 +155,7 @@ impl WeightsMeta {
             },
             preprocess: starting(PREPROCESS),
             training: starting(TRAINING),
+            ranges: ranges(map)?,
         }))
     }
 }
@@ -189,6 +199,24 @@ fn input(map: &BTreeMap<String, String>) -> Result<[usize; 3], MetaError> {
     input.ok_or_else(|| malformed(INPUT, "channels,height,width", &text))
 }
 
+fn ranges(map: &BTreeMap<String, String>) -> Result<Ranges, MetaError> {
+    let named = map
+        .iter()
+        .filter_map(|(key, text)| Some((key.strip_prefix(RANGE)?, text)));
+    let range = |(name, text): (&str, &String)| {
+        let parsed = text.split_once(',').and_then(|(low, high)| {
+            let (low, high): (f32, f32) = (low.parse().ok()?, high.parse().ok()?);
+            let ordered = low.is_finite() && high.is_finite() && low <= high;
+            ordered.then_some(Range { low, high })
+        });
+        match parsed {
+            Some(range) => Ok((name.to_owned(), range)),
+            None => Err(malformed(RANGE, "least,greatest", text)),
+        }
+    };
+    named.map(range).collect::<Result<_, _>>().map(Ranges)
+}
+
 fn class_names(map: &BTreeMap<String, String>, classes: usize) -> Result<Vec<String>, MetaError> {
     let Some(text) = map.get(CLASS_NAMES) else {
         return Ok(Vec::new());
@@ -215,6 +243,16 @@ mod tests {
             aux: Aux::Keep,
             preprocess: [("preprocess.mean".into(), "0.5,0.5,0.5".into())].into(),
             training: [("training.data".into(), "shapes".into())].into(),
+            ranges: Ranges(
+                [(
+                    "conv1.conv".into(),
+                    Range {
+                        low: -0.1,
+                        high: 3.25e-9,
+                    },
+                )]
+                .into(),
+            ),
         }
     }
 
@@ -251,6 +289,8 @@ mod tests {
                 "[1, 2]",
                 "expected a JSON array of strings, found \"[1, 2]\"",
             ),
+            (RANGE, "2,1", "expected least,greatest, found \"2,1\""),
+            (RANGE, "0,inf", "expected least,greatest, found \"0,inf\""),
             (AUX, "\x1b", "expected keep or drop, found \"\\u{1b}\""),
         ] {
             let mut map = meta().to_map();

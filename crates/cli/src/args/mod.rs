@@ -10,6 +10,6 @@ mod weights;
 pub(crate) use common::Common;
 pub(crate) use data::{DataArgs, SplitName};
 pub(crate) use model::ModelArgs;
-pub(crate) use precision::StoredPrecision;
+pub(crate) use precision::{StoredPrecision, storage};
 pub(crate) use values::{ByteSize, InputShape, Numbers};
 pub(crate) use weights::WeightsArgs;

@@ -65,8 +65,8 @@ enum Precision {
     F64,
     /// Maps and weights in 16 bits, sums in 32; inference alone
     Bf16,
-    /// Maps and weights in 8 bits; inference alone. Weights without ranges are calibrated on
-    /// random images
+    /// Maps and weights in 8 bits; inference alone. Weights that are not calibrated are here,
+    /// on a random image
     Int8,
 }
 
@@ -152,6 +152,9 @@ fn storage(args: &BenchArgs, weights: &Weights, pool: &Pool) -> Result<Storage> 
         }
         (Precision::Bf16, Mode::Infer) => Ok(Storage::Bf16),
         (Precision::Int8, Mode::Infer) => {
+            if let Some(storage) = weights.int8() {
+                return Ok(storage);
+            }
             let parameters = weights.parameters.cast::<f32>();
             let mut observer = Observer::new(&weights.model, &parameters, 1, pool)?;
             let mut stream = Stream::new(&[args.seed, 0]);

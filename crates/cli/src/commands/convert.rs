@@ -8,7 +8,7 @@ use crate::exit::{self, Outcome, usage};
 use crate::output;
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use inception_data::escape_path;
+use inception_data::{DatasetSpec, OpenOptions, Split, escape_path};
 use inception_deploy::convert::{Difference, compare};
 use inception_deploy::onnx::{ExportOptions, FoldBatchNorm, Head, InputScale, export};
 use inception_deploy::{LoadOptions, PredictorConfig, Weights};
@@ -55,6 +55,18 @@ struct ConvertArgs {
     /// Put batch normalisation into the convolutions of an ONNX graph
     #[arg(long)]
     fold_batch_norm: bool,
+    /// Note between which numbers the network's values lie, so that it runs on bytes
+    #[arg(long, value_enum, requires = "calibrate")]
+    precision: Option<Quantised>,
+    /// Data set on whose training images the ranges are noted: a name or a path
+    #[arg(long, value_name = "SPEC", requires = "precision")]
+    calibrate: Option<String>,
+    /// Images to calibrate with, spread evenly over the data set
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    calibrate_images: usize,
+    /// Where named data sets live
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// Run both files on the same pictures and tell the largest difference
     #[arg(long)]
     verify: bool,
@@ -65,6 +77,13 @@ struct ConvertArgs {
     weights: WeightsArgs,
     #[command(flatten)]
     common: Common,
+}
+
+/// What a calibrated file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Quantised {
+    /// Maps and weights of 8 bits
+    Int8,
 }
 
 /// What can be written.
@@ -113,7 +132,10 @@ fn convert(args: &ConvertArgs) -> Result<Outcome> {
     };
     let target = target(args, out)?;
     let talk = args.common.talk();
-    let weights = args.weights.load(file, talk)?;
+    let mut weights = args.weights.load(file, talk)?;
+    if let Some(spec) = &args.calibrate {
+        calibrate(args, target, &mut weights, spec)?;
+    }
     match target {
         Target::Safetensors => weights.save(out)?,
         Target::Torch => weights.save_state_dict(out)?,
@@ -146,6 +168,20 @@ fn convert(args: &ConvertArgs) -> Result<Outcome> {
         "{}: its logits are not those of {}",
         report.out, report.weights
     )))
+}
+
+/// Notes the ranges of the network's values on training images of `spec`.
+fn calibrate(args: &ConvertArgs, target: Target, weights: &mut Weights, spec: &str) -> Result<()> {
+    if target != Target::Safetensors {
+        return Err(usage("--calibrate is for --format safetensors alone"));
+    }
+    let options = OpenOptions {
+        data_dir: args.data_dir.clone(),
+        ..OpenOptions::default()
+    };
+    let opened = DatasetSpec::parse(spec)?.open(Split::Train, &options)?;
+    let (images, pool) = (args.calibrate_images, args.common.pool()?);
+    Ok(weights.calibrate(opened.dataset.as_ref(), images, &pool)?)
 }
 
 fn options(args: &ConvertArgs) -> ExportOptions {

@@ -4,7 +4,7 @@ mod answers;
 mod report;
 mod table3;
 
-use crate::args::{Common, DataArgs, SplitName, StoredPrecision, WeightsArgs};
+use crate::args::{Common, DataArgs, SplitName, StoredPrecision, WeightsArgs, storage};
 use crate::exit::{Outcome, usage};
 use crate::{output, progress};
 use answers::AnswersFile;
@@ -48,9 +48,9 @@ pub(crate) struct EvalArgs {
     skip_bad_images: u64,
     #[command(flatten)]
     data: DataArgs,
-    /// Type that maps and weights are kept in; sums are of f32
-    #[arg(long, value_enum, default_value_t)]
-    precision: StoredPrecision,
+    /// Type that maps and weights are kept in [default: int8 of calibrated weights, else f32]
+    #[arg(long, value_enum)]
+    precision: Option<StoredPrecision>,
     #[command(flatten)]
     weights: WeightsArgs,
     #[command(flatten)]
@@ -123,13 +123,14 @@ fn measure(
 }
 
 fn load(args: &EvalArgs) -> Result<Vec<Predictor>> {
-    let config = PredictorConfig {
-        pool: args.common.pool()?,
-        passes: args.common.passes(Passes::INFERENCE),
-        storage: args.precision.storage(),
-    };
+    let pool = args.common.pool()?;
     let load = |file: &PathBuf| {
         let weights = args.weights.load(file, args.common.talk())?;
+        let config = PredictorConfig {
+            pool: pool.clone(),
+            passes: args.common.passes(Passes::INFERENCE),
+            storage: storage(args.precision, &weights, file)?,
+        };
         Ok(Predictor::new(weights, &config)?)
     };
     args.files.iter().map(load).collect()

@@ -1,6 +1,6 @@
 //! `inception predict IMAGE…`.
 
-use crate::args::{Common, StoredPrecision, WeightsArgs};
+use crate::args::{Common, StoredPrecision, WeightsArgs, storage};
 use crate::exit::{self, Outcome, usage};
 use crate::pictures::{adapt_resize, files, read};
 use crate::{numbers, output, progress};
@@ -33,9 +33,9 @@ pub(crate) struct PredictArgs {
     /// Images in a batch
     #[arg(long, value_name = "N", default_value_t = 16)]
     batch_size: usize,
-    /// Type that maps and weights are kept in; sums are of f32
-    #[arg(long, value_enum, default_value_t)]
-    precision: StoredPrecision,
+    /// Type that maps and weights are kept in [default: int8 of calibrated weights, else f32]
+    #[arg(long, value_enum)]
+    precision: Option<StoredPrecision>,
     #[command(flatten)]
     weights: WeightsArgs,
     #[command(flatten)]
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &PredictArgs) -> Result<Outcome> {
     let config = PredictorConfig {
         pool: args.common.pool()?,
         passes: args.common.passes(Passes::INFERENCE),
-        storage: args.precision.storage(),
+        storage: storage(args.precision, &weights, &args.file)?,
     };
     let mut predictor = Predictor::new(weights, &config)?;
     let files = files(&args.images)?;
