@@ -4,7 +4,7 @@ use crate::error::ExecError;
 use crate::graph::{DType, ParamId, Var};
 use crate::io::{Io, Operand, OperandMut, RunKey};
 use crate::plan::{Location, Plan, Slot, Step};
-use inception_tensor::{Arena, Element, Kernel, Pool, Region, Slots, View, ViewMut};
+use inception_tensor::{Arena, Bf16, Element, Kernel, Pool, Region, Slots, View, ViewMut};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -234,6 +234,20 @@ impl<T: Element> Executor<T> {
     }
 
     fn finite(&self, slot: &Slot) -> bool {
+        if let (
+            DType::Bf16,
+            Location::Arena {
+                region,
+                offset,
+                stride,
+            },
+        ) = (slot.dtype, slot.location)
+        {
+            let numbers = &self.arena.slice::<Bf16>(region)[offset..];
+            let view = View::strided(numbers, slot.shape, stride);
+            let mut rows = (0..slot.shape.rows()).map(|p| view.row(p));
+            return rows.all(|row| row.iter().all(|x| x.to_f32().is_finite()));
+        }
         self.numbers(slot).is_none_or(|view| {
             (0..slot.shape.rows()).all(|p| view.row(p).iter().all(|x| x.is_finite()))
         })

@@ -149,6 +149,11 @@ impl<'a, T: Element> Io<'a, T> {
         S::operand_mut(operand).unwrap_or_else(|| panic!("output {i} is another type's"))
     }
 
+    /// Whether operand `i` is kept as [`Bf16`].
+    pub(crate) fn is_bf16(&self, i: usize) -> bool {
+        matches!(self.inputs[i], Operand::Bf16(_))
+    }
+
     /// The type of output `i`, of those that are maps.
     pub(crate) fn output_type(&self, i: usize) -> Option<DType> {
         match &self.outputs[i] {

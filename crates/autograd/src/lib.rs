@@ -30,5 +30,5 @@ pub use graph::{DType, Graph, Node, NodeId, ParamId, Source, Update, Value, Var}
 pub use io::{Io, RunKey};
 pub use operator::{Aliasing, Op, Operator, Output, Outputs};
 pub use operators::*;
-pub use passes::{Passes, Range, Ranges, Storage, observed, optimise, store};
+pub use passes::{Passes, Range, Ranges, Storage, observed, optimise, store, store_forward};
 pub use plan::{Plan, PlanOptions};

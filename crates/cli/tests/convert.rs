@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Place;
+use common::{Place, jpeg};
 use inception_deploy::Weights;
 use inception_nn::{Model, ModelOptions};
 
@@ -60,6 +60,43 @@ fn the_mean_of_two_lies_between_them() {
     };
     let (a, b) = (rms(&first), rms(&second));
     assert!((a - b).abs() < 1e-6 * a, "{a} {b}");
+}
+
+#[test]
+fn a_calibrated_file_runs_on_bytes_and_another_says_what_to_do() {
+    let place = place();
+    place.run(
+        "convert --weights 1.safetensors --out q.safetensors --precision int8 \
+         --calibrate shapes --calibrate-images 20",
+    );
+    let image = jpeg(28, 28, 100);
+    std::fs::write(place.path("x.jpg"), image).unwrap();
+    let logits = |words: &str| {
+        let said = place.json(&format!("predict x.jpg --logits {words}"));
+        let logits = said["logits"].as_array().unwrap().iter();
+        logits.map(|x| x.as_f64().unwrap()).collect::<Vec<_>>()
+    };
+    let expected = logits("--weights 1.safetensors");
+    assert_eq!(logits("--weights q.safetensors --precision f32"), expected);
+    let found = logits("--weights q.safetensors");
+    assert_eq!(found, logits("--weights q.safetensors --precision int8"));
+    let largest = expected.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+    let off = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+    let off = off.fold(0.0, f64::max);
+    assert!(
+        0.0 < off && off < 0.1 * largest,
+        "{found:?} for {expected:?}"
+    );
+    let message = place.fail(2, "predict x.jpg --weights 1.safetensors --precision int8");
+    assert!(message.contains("--calibrate DATA"), "{message}");
+    place.fail(
+        2,
+        "convert --weights 1.safetensors --out x.safetensors --precision int8",
+    );
+    place.fail(
+        2,
+        "convert --weights 1.safetensors --out x.onnx --precision int8 --calibrate shapes",
+    );
 }
 
 #[test]

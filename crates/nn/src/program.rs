@@ -3,7 +3,7 @@
 use crate::{Ctx, Mode, Model, NnError, Pattern};
 use inception_autograd::{
     DType, Graph, GraphError, ParamId, Passes, Plan, PlanOptions, Storage, Var, differentiate,
-    optimise, store,
+    optimise, store, store_forward,
 };
 use inception_tensor::{Element, Shape};
 
@@ -23,6 +23,8 @@ pub struct TrainConfig {
     pub passes: Passes,
     /// What the right answers are.
     pub answers: Answers,
+    /// How the maps of the forward pass are kept: not as bytes.
+    pub storage: Storage,
 }
 
 /// What the right answers of a batch are.
@@ -53,6 +55,7 @@ impl Default for TrainConfig {
             frozen: Vec::new(),
             passes: Passes::TRAINING,
             answers: Answers::default(),
+            storage: Storage::Real,
         }
     }
 }
@@ -138,6 +141,11 @@ impl TrainProgram {
                 "the weight of auxiliary losses must be a number ≥ 0, found {weight}"
             )));
         }
+        if let Storage::Int8(_) = config.storage {
+            return Err(NnError::Setting(
+                "maps are kept as bytes for inference alone".to_owned(),
+            ));
+        }
         let frozen = frozen(model, &config.frozen)?;
         let mut graph = Graph::new();
         let images = model.images(&mut graph, config.batch_size);
@@ -173,7 +181,12 @@ impl TrainProgram {
         };
         let keep = program.keep();
         optimise(&mut program.graph, &keep, &config.passes);
+        let forward = program.graph.nodes().len();
         program.differentiate(model, &frozen)?;
+        if config.storage == Storage::Bf16 {
+            let keep = program.keep();
+            store_forward(&mut program.graph, &keep, forward)?;
+        }
         Ok(program)
     }
 

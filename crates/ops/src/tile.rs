@@ -138,10 +138,7 @@ pub(crate) fn cut<T, const N: usize>(mut rows: [&[T]; N], len: usize) -> [&[T]; 
 
 /// Pixels `first .. first + N` of `x`.
 #[inline(always)]
-pub(crate) fn pixels<'a, T: Element, const N: usize>(
-    x: &View<'a, T>,
-    first: usize,
-) -> [&'a [T]; N] {
+pub(crate) fn pixels<'a, T, const N: usize>(x: &View<'a, T>, first: usize) -> [&'a [T]; N] {
     let mut rows: [&[T]; N] = [&[]; N];
     for (i, row) in rows.iter_mut().enumerate() {
         *row = x.row(first + i);

@@ -1,11 +1,11 @@
 //! Operators on stored maps against references on the same rounded numbers.
 
 use inception_ops::conv2d::stored::{
-    Convolution, Filter, Output, Scales, StoredMap, Taps, forward, pack, packed_len,
+    Convolution, Filter, Output, Scales, StoredMap, Taps, Vectors, forward, pack, packed_len,
 };
 use inception_ops::stored::{self, Scale};
-use inception_ops::{Activation, PadCount, Window, avg_pool, conv2d, max_pool};
-use inception_tensor::{Bf16, Pool, Shape, Stored, Stream, Tensor, View, ViewMut};
+use inception_ops::{Activation, PadCount, Window, avg_pool, batch_norm, conv2d, max_pool};
+use inception_tensor::{Bf16, Kept, Pool, Shape, Stored, Stream, Tensor, View, ViewMut};
 use proptest::prelude::*;
 use smallvec::smallvec;
 
@@ -75,15 +75,12 @@ fn check<S: StoredMap>(case: &Case, taps: Taps, x_scale: Scale, weight_error: f6
         x: x_scale,
         y: Scale::ONE,
     };
-    pack::<f64, S>(
-        taps,
-        scales,
-        weight.view(),
-        Some(&bias),
-        &mut packed,
-        &mut scale,
-        &mut shift,
-    );
+    let vectors = Vectors {
+        scale: &mut scale,
+        shift: &mut shift,
+    };
+    let (view, bias_of) = (weight.view(), Some(&bias[..]));
+    pack::<f64, S>(&pool, taps, scales, view, bias_of, &mut packed, vectors);
     let out = conv2d::shape(&window, shape, size).unwrap();
     let mut y = Tensor::<f32>::zeros(out);
     let filter = Filter {
@@ -143,12 +140,19 @@ proptest! {
         let x = map::<Bf16>(&mut stream, shape, Scale::ONE);
         let mut y = vec![Bf16::default(); out.len()];
         let view = View::new(&x.stored, shape);
-        stored::max_pool(&pool, &window, view, ViewMut::new(&mut y, out));
+        let (mut winners, mut expected_winners) = (vec![9; out.len()], vec![9; out.len()]);
+        let into = ViewMut::new(&mut y, out);
+        stored::max_pool(&pool, &window, view, into, Some(&mut winners));
         let mut expected = Tensor::<f64>::zeros(out);
-        max_pool::forward(&pool, &window, x.real.view(), expected.view_mut(), None);
+        let (real, into) = (x.real.view(), expected.view_mut());
+        max_pool::forward(&pool, &window, real, into, Some(&mut expected_winners));
         for (y, &expected) in y.iter().zip(expected.data()) {
             prop_assert_eq!(f64::from(y.to_f32()), expected);
         }
+        prop_assert_eq!(winners, expected_winners);
+        let mut alone = vec![Bf16::default(); out.len()];
+        stored::max_pool(&pool, &window, view, ViewMut::new(&mut alone, out), None);
+        prop_assert_eq!(alone, y);
 
         let x = map::<u8>(&mut stream, shape, BYTES);
         let mut y = vec![0u8; out.len()];
@@ -161,6 +165,70 @@ proptest! {
             let error = (found - expected).abs();
             prop_assert!(error <= 0.5001 * f64::from(BYTES.step), "{found} for {expected}");
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn kept_numbers_are_normalised_as_the_numbers_that_they_are(case in case()) {
+        let (pool, shape) = (Pool::serial(), case.x.with_channels(case.c_out));
+        let mut stream = Stream::new(&[case.seed]);
+        let x = map::<Bf16>(&mut stream, shape, Scale::ONE);
+        let dy = Tensor::from_fn(shape, |_| stream.range(-1.0, 1.0));
+        let gamma: Vec<f64> = (0..shape.c).map(|_| stream.range(0.5, 1.5)).collect();
+        let of_kept = normalise(&pool, View::new(&x.stored, shape), dy.view(), &gamma);
+        let of_real = normalise(&pool, x.real.view(), dy.view(), &gamma);
+        prop_assert_eq!(&of_kept, &of_real);
+        let (norm, relu) = (norm(&of_kept.mean, &of_kept.var, &gamma), Activation::Relu);
+        let mut kept = vec![Bf16::default(); shape.len()];
+        let (view, into) = (View::new(&x.stored, shape), ViewMut::new(&mut kept, shape));
+        batch_norm::normalize(&pool, &norm, relu, view, into);
+        let mut real = Tensor::zeros(shape);
+        batch_norm::normalize(&pool, &norm, relu, x.real.view(), real.view_mut());
+        let rounded = real.data().iter().map(|&y| Bf16::from_f32(y as f32));
+        prop_assert!(rounded.eq(kept.iter().copied()));
+    }
+}
+
+/// Statistics and gradients of a normalisation with ReLU.
+#[derive(Debug, PartialEq)]
+struct Normalised {
+    mean: Vec<f64>,
+    var: Vec<f64>,
+    dx: Tensor<f64>,
+    dgamma: Vec<f64>,
+}
+
+fn norm<'a>(mean: &'a [f64], var: &'a [f64], gamma: &'a [f64]) -> batch_norm::Norm<'a, f64> {
+    batch_norm::Norm {
+        mean,
+        var,
+        gamma: Some(gamma),
+        beta: None,
+        eps: 1e-3,
+    }
+}
+
+fn normalise<X: Kept>(pool: &Pool, x: View<'_, X>, dy: View<'_, f64>, gamma: &[f64]) -> Normalised {
+    let (shape, relu) = (x.shape(), Activation::Relu);
+    let mut workspace = vec![0.0; batch_norm::workspace(shape)];
+    let (mut mean, mut var) = (vec![0.0; shape.c], vec![0.0; shape.c]);
+    batch_norm::statistics(pool, x, &mut mean, &mut var, &mut workspace);
+    let (mut dx, mut dgamma) = (Tensor::zeros(shape), vec![0.0; shape.c]);
+    let norm = norm(&mean, &var, gamma);
+    let grads = batch_norm::Grads {
+        dx: Some(dx.view_mut()),
+        dgamma: Some(&mut dgamma),
+        dbeta: None,
+    };
+    batch_norm::backward_train(pool, &norm, relu, x, dy, grads, &mut workspace);
+    Normalised {
+        mean,
+        var,
+        dx,
+        dgamma,
     }
 }
 

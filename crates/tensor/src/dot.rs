@@ -69,30 +69,40 @@ pub const fn packed_words<S: Stored>(taps: usize, width: usize, n: usize) -> usi
 /// [`PANEL`] columns, in each of them piece after piece, whose numbers follow each other in
 /// words of a column. Words beyond a piece or the columns are filled up with zeros.
 ///
+/// `row(k, first, numbers)` writes row `k` from column `first` on.
+///
 /// # Panics
 /// When `packed` is not [`packed_words`] long.
 pub fn pack_words<S: Stored>(
+    pool: &Pool,
     taps: usize,
     width: usize,
     n: usize,
-    weight: impl Fn(usize, usize) -> S::Weight,
+    row: impl Fn(usize, usize, &mut [S::Weight]) + Sync,
     packed: &mut [u32],
 ) {
     assert_eq!(packed.len(), packed_words::<S>(taps, width, n));
     let groups = width.div_ceil(S::GROUP);
-    for (at, words) in packed.chunks_exact_mut(PANEL).enumerate() {
-        let (panel, row) = (at / (taps * groups), at % (taps * groups));
-        let (tap, group) = (row / groups, row % groups);
-        let columns = (n - panel * PANEL).min(PANEL);
-        let weights: &mut [S::Weight] = bytemuck::cast_slice_mut(words);
-        weights.fill(S::Weight::default());
-        for i in 0..S::GROUP.min(width - group * S::GROUP) {
-            let k = tap * width + group * S::GROUP + i;
-            for column in 0..columns {
-                weights[column * S::GROUP + i] = weight(k, panel * PANEL + column);
+    pool.for_each_chunk(packed, (PANEL * taps * groups).max(1), |panel, words| {
+        let first = panel * PANEL;
+        let columns = (n - first).min(PANEL);
+        for (at, words) in words.chunks_exact_mut(PANEL).enumerate() {
+            let (tap, group) = (at / groups, at % groups);
+            let weights: &mut [S::Weight] = bytemuck::cast_slice_mut(words);
+            weights.fill(S::Weight::default());
+            let mut line = [S::Weight::default(); PANEL];
+            for i in 0..S::GROUP.min(width - group * S::GROUP) {
+                row(
+                    tap * width + group * S::GROUP + i,
+                    first,
+                    &mut line[..columns],
+                );
+                for (word, &weight) in weights.chunks_exact_mut(S::GROUP).zip(&line[..columns]) {
+                    word[i] = weight;
+                }
             }
         }
-    }
+    });
 }
 
 /// Rows of a task; see [`multiply_rows`](crate::multiply_rows).

@@ -51,6 +51,6 @@ pub use random::{Stream, fnv1a};
 pub use rows::{Bank, PADDING, Rows, multiply_matrix, multiply_rows};
 pub use scratch::with_scratch;
 pub use shape::Shape;
-pub use stored::{Bf16, DotKind, Stored};
+pub use stored::{Bf16, DotKind, Kept, Stored};
 pub use tensor::Tensor;
 pub use view::{View, ViewMut};

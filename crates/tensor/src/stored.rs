@@ -1,5 +1,6 @@
 //! Numbers kept in fewer bits than they are computed in.
 
+use crate::Element;
 use bytemuck::{Pod, Zeroable};
 use std::fmt::Debug;
 
@@ -40,6 +41,40 @@ impl Bf16 {
     }
 }
 
+/// A type that numbers are kept in between operators which compute in an [`Element`]: that
+/// type itself, or one of fewer bits.
+pub trait Kept: Copy + Send + Sync + 'static {
+    /// The number.
+    fn number<T: Element>(self) -> T;
+
+    /// The nearest number that can be kept.
+    fn keep<T: Element>(x: T) -> Self;
+}
+
+impl<E: Element> Kept for E {
+    #[inline(always)]
+    fn number<T: Element>(self) -> T {
+        T::of(self.f64())
+    }
+
+    #[inline(always)]
+    fn keep<T: Element>(x: T) -> Self {
+        Self::of(x.f64())
+    }
+}
+
+impl Kept for Bf16 {
+    #[inline(always)]
+    fn number<T: Element>(self) -> T {
+        T::of(f64::from(self.to_f32()))
+    }
+
+    #[inline(always)]
+    fn keep<T: Element>(x: T) -> Self {
+        Self::from_f32(x.f64() as f32)
+    }
+}
+
 /// A type that feature maps are kept in while products of them are summed in more bits.
 ///
 /// Products take a *word* of 32 bits at a time: [`GROUP`](Self::GROUP) numbers that follow
@@ -67,7 +102,7 @@ pub trait Stored: Pod + Debug + Default + Send + Sync + 'static {
     fn decode(self) -> f32;
 
     /// An integer that grows with the number; that of a NaN is greater than all others.
-    type Rank: Ord + Copy + Default;
+    type Rank: Ord + Copy + Default + Into<i32>;
 
     /// The rank of a number.
     fn rank(self) -> Self::Rank;

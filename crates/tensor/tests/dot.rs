@@ -86,8 +86,11 @@ impl Case {
             .map(|_| S::weight(&mut stream))
             .collect();
         let mut packed = vec![0; packed_words::<S>(self.taps, self.width, self.columns)];
-        let weight = |k: usize, column: usize| weights[k * self.columns + column];
-        pack_words::<S>(self.taps, self.width, self.columns, weight, &mut packed);
+        let row = |k: usize, first: usize, line: &mut [S::Weight]| {
+            line.copy_from_slice(&weights[k * self.columns + first..][..line.len()]);
+        };
+        let (pool, columns) = (Pool::serial(), self.columns);
+        pack_words::<S>(&pool, self.taps, self.width, columns, row, &mut packed);
         let bias = (0..self.columns).map(|_| stream.normal() as f32).collect();
         Operands {
             data,
@@ -237,7 +240,8 @@ proptest! {
 /// One number by one weight, into a byte.
 fn byte(a: u8, scale: f32, bias: f32, [low, high]: [f32; 2], kernel: Kernel) -> u8 {
     let mut packed = vec![0; packed_words::<u8>(1, 1, 1)];
-    pack_words::<u8>(1, 1, 1, |_, _| 1, &mut packed);
+    let pool = Pool::serial();
+    pack_words::<u8>(&pool, 1, 1, 1, |_, _, line| line.fill(1), &mut packed);
     let mut c = [0u8];
     let rows = DotRows {
         data: &[a],
@@ -273,7 +277,8 @@ fn a_nan_is_passed_on_and_stays_in_its_row() {
         let one = Bf16::from_f32(1.0);
         let data = [one, Bf16::from_f32(f32::NAN), one];
         let mut packed = vec![0; packed_words::<Bf16>(1, 1, 1)];
-        pack_words::<Bf16>(1, 1, 1, |_, _| one, &mut packed);
+        let pool = Pool::serial();
+        pack_words::<Bf16>(&pool, 1, 1, 1, |_, _, line| line.fill(one), &mut packed);
         let mut c = [Bf16::default(); 3];
         let rows = DotRows {
             data: &data,

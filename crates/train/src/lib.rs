@@ -25,7 +25,7 @@ pub use budget::Fit;
 pub use checkpoint::Best;
 pub use config::{
     AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
-    ParamRule, ScheduleName, TrainConfig,
+    ParamRule, Precision, ScheduleName, TrainConfig,
 };
 pub use datasets::Datasets;
 pub use doctor::Stability;

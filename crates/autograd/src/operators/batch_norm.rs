@@ -4,12 +4,13 @@ use super::one;
 use crate::operator::{Operator, Output, Outputs};
 use crate::{Graph, GraphError, Io, Node, Var, differentiate::Tape, io::into_vector};
 use inception_ops::{Activation, OpError, batch_norm};
-use inception_tensor::{Element, Shape};
+use inception_tensor::{Bf16, Element, Kept, Shape, View, ViewMut};
 use smallvec::{SmallVec, smallvec};
 
 /// Normalisation by the batch's own statistics.
 ///
-/// Operands: `x`, γ, β. Outputs: `y`, and the batch's mean and variance (divisor N).
+/// Operands: `x`, γ, β. Outputs: `y`, and the batch's mean and variance (divisor N). `x` and
+/// `y` are of the element type, or both kept as [`Bf16`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchNorm {
     /// Added to the variance.
@@ -75,8 +76,22 @@ impl Operator for BatchNorm {
     }
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
-        let x = io.read(0);
-        let (y, mean, var) = (io.write(0), io.write(1), io.write(2));
+        match io.is_bf16(0) {
+            true => {
+                let (x, y) = (io.read_stored::<Bf16>(0), io.write_stored::<Bf16>(0));
+                self.normalise(io, x, y);
+            }
+            false => {
+                let (x, y) = (io.read(0), io.write(0));
+                self.normalise(io, x, y);
+            }
+        }
+    }
+}
+
+impl BatchNorm {
+    fn normalise<T: Element, X: Kept>(&self, mut io: Io<'_, T>, x: View<'_, X>, y: ViewMut<'_, X>) {
+        let (mean, var) = (io.write(1), io.write(2));
         let (mean, var) = (into_vector(mean), into_vector(var));
         batch_norm::statistics(io.pool, x, mean, var, io.workspace());
         let norm = batch_norm::Norm {
@@ -101,7 +116,7 @@ pub enum Statistics {
 
 /// Gradients of [`BatchNorm`] and [`BatchNormEval`]: outputs `dx`, dγ, dβ.
 ///
-/// Operands: `x`, `dy`, mean, variance, γ, β.
+/// Operands: `x`, perhaps kept as [`Bf16`], `dy`, mean, variance, γ, β.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchNormBackward {
     /// Added to the variance.
@@ -130,8 +145,17 @@ impl Operator for BatchNormBackward {
         true
     }
 
-    fn run<T: Element>(&self, mut io: Io<'_, T>) {
-        let (x, dy) = (io.read(0), io.read(1));
+    fn run<T: Element>(&self, io: Io<'_, T>) {
+        match io.is_bf16(0) {
+            true => self.backward(io.read_stored::<Bf16>(0), io),
+            false => self.backward(io.read(0), io),
+        }
+    }
+}
+
+impl BatchNormBackward {
+    fn backward<T: Element, X: Kept>(&self, x: View<'_, X>, mut io: Io<'_, T>) {
+        let dy = io.read(1);
         let norm = batch_norm::Norm {
             mean: io.vector(2),
             var: io.vector(3),

@@ -1,13 +1,14 @@
 //! Operators on maps that are kept in fewer bits than the plan's element type.
 //!
-//! They are recorded by the pass [`store`](crate::store) and have no gradients.
+//! They are recorded by the passes [`store`](crate::store), and
+//! [`store_forward`](crate::store_forward) after differentiation: they have no gradients.
 
 use super::one;
 use crate::io::InIo;
 use crate::operator::{Operator, Output, Outputs};
 use crate::{DType, Io};
 use inception_ops::conv2d::stored::{
-    self as convolution, Convolution, Filter, Output as Into, Scales, Taps,
+    self as convolution, Convolution, Filter, Output as Into, Scales, Taps, Vectors,
 };
 use inception_ops::stored::{self, Scale};
 use inception_ops::{
@@ -150,7 +151,8 @@ impl PackStored {
         let packed = bytemuck::cast_slice_mut(packed);
         let (x, y) = (self.x.scale(), self.y);
         let scales = Scales { x, y };
-        convolution::pack::<T, S>(self.taps, scales, weight, bias, packed, scale, shift);
+        let vectors = Vectors { scale, shift };
+        convolution::pack::<T, S>(io.pool, self.taps, scales, weight, bias, packed, vectors);
     }
 }
 
@@ -291,7 +293,8 @@ impl Operator for StoredConv2d {
     }
 }
 
-/// Maximum over a window of a stored map. Operand: `x`.
+/// Maximum over a window of a stored map. Operand: `x`. Outputs: `y`, and which pixel of its
+/// window each maximum was, as bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredMaxPool {
     /// How the maps are kept.
@@ -303,7 +306,7 @@ pub struct StoredMaxPool {
 impl StoredMaxPool {
     fn pool<T: Element, S: InIo>(&self, mut io: Io<'_, T>) {
         let (x, y) = (io.read_stored::<S>(0), io.write_stored::<S>(0));
-        stored::max_pool(io.pool, &self.window, x, y);
+        stored::max_pool(io.pool, &self.window, x, y, io.write_bytes(1));
     }
 }
 
@@ -314,7 +317,16 @@ impl Operator for StoredMaxPool {
 
     fn infer(&self, inputs: &[Shape]) -> Result<Outputs, OpError> {
         let shape = max_pool::shape(&self.window, inputs[0])?;
-        Ok(self.encoding.output(shape))
+        let dtype = self.encoding.dtype();
+        let winners = Output {
+            shape,
+            dtype: DType::U8,
+        };
+        Ok(smallvec![Output { shape, dtype }, winners])
+    }
+
+    fn optional(&self, output: usize) -> bool {
+        output == 1
     }
 
     fn run<T: Element>(&self, io: Io<'_, T>) {

@@ -14,7 +14,7 @@ mod winograd;
 use crate::{Graph, Var};
 use inception_ops::OpError;
 
-pub use store::{Range, Ranges, Storage, observed, store};
+pub use store::{Range, Ranges, Storage, observed, store, store_forward};
 
 /// Which passes run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,13 +34,27 @@ pub fn store(graph: &mut Graph, keep: &[Var], storage: &Storage) -> Result<(), G
         Storage::Real => Ok(()),
         Storage::Bf16 => {
             let encodings = encodings::bf16(graph);
-            rewrite::run(graph, keep, &encodings)
+            rewrite::run(graph, keep, &encodings, graph.nodes.len())
         }
         Storage::Int8(ranges) => {
             let encodings = encodings::int8(graph, ranges);
-            rewrite::run(graph, keep, &encodings)
+            rewrite::run(graph, keep, &encodings, graph.nodes.len())
         }
     }
+}
+
+/// Keeps the maps that the first `forward` nodes of a differentiated graph make as
+/// [`Bf16`](inception_tensor::Bf16), which is half of what waits for the backward pass.
+///
+/// Weights are rounded for products, sums and statistics are those of the plan's element type,
+/// and so are all gradients: the nodes behind the first `forward` stay, and read the numbers
+/// that the forward pass computed with. Rounding counts as having the derivative 1.
+///
+/// # Errors
+/// When an operator refuses its operands.
+pub fn store_forward(graph: &mut Graph, keep: &[Var], forward: usize) -> Result<(), GraphError> {
+    let encodings = encodings::bf16(graph);
+    rewrite::run(graph, keep, &encodings, forward)
 }
 
 /// The name of an input's range.

@@ -63,7 +63,7 @@ enum Mode {
 enum Precision {
     F32,
     F64,
-    /// Maps and weights in 16 bits, sums in 32; inference alone
+    /// Maps and weights in 16 bits, sums in 32; of a training step the forward pass alone
     Bf16,
     /// Maps and weights in 8 bits; inference alone. Weights that are not calibrated are here,
     /// on a random image
@@ -146,11 +146,8 @@ fn passes(args: &BenchArgs, all: Passes) -> Result<Passes> {
 fn storage(args: &BenchArgs, weights: &Weights, pool: &Pool) -> Result<Storage> {
     match (args.precision, args.mode) {
         (Precision::F32 | Precision::F64, _) => Ok(Storage::Real),
-        (precision, Mode::Train) => {
-            let name = precision.name();
-            Err(usage(format!("--precision {name} is for --mode infer")))
-        }
-        (Precision::Bf16, Mode::Infer) => Ok(Storage::Bf16),
+        (Precision::Bf16, _) => Ok(Storage::Bf16),
+        (Precision::Int8, Mode::Train) => Err(usage("--precision int8 is for --mode infer")),
         (Precision::Int8, Mode::Infer) => {
             if let Some(storage) = weights.int8() {
                 return Ok(storage);

@@ -5,7 +5,7 @@ use super::{Line, Norm, with_line};
 use crate::Activation;
 use crate::relu::pass;
 use crate::tile::{assert_same, cut, pixels};
-use inception_tensor::{Element, Pool, Vectorize, View, ViewMut};
+use inception_tensor::{Element, Kept, Pool, Shape, Vectorize, View, ViewMut};
 
 /// Gradients that a backward function writes.
 #[derive(Debug)]
@@ -20,16 +20,16 @@ pub struct Grads<'a, T> {
 
 /// What a backward pass reads.
 #[derive(Clone, Copy)]
-struct Operands<'a, T> {
+struct Operands<'a, T, X> {
     activation: Activation,
-    x: View<'a, T>,
+    x: View<'a, X>,
     dy: View<'a, T>,
 }
 
-impl<'a, T: Element> Operands<'a, T> {
+impl<'a, T: Element, X: Kept> Operands<'a, T, X> {
     /// Checks shapes.
     #[track_caller]
-    fn new(norm: &Norm<'_, T>, activation: Activation, x: View<'a, T>, dy: View<'a, T>) -> Self {
+    fn new(norm: &Norm<'_, T>, activation: Activation, x: View<'a, X>, dy: View<'a, T>) -> Self {
         assert_same("batch_norm", x.shape(), dy.shape());
         norm.assert_channels(x.shape().c);
         Self { activation, x, dy }
@@ -38,16 +38,12 @@ impl<'a, T: Element> Operands<'a, T> {
 
 impl<T: Element> Grads<'_, T> {
     #[track_caller]
-    fn assert_shapes(&self, x: View<'_, T>) {
+    fn assert_shapes(&self, x: Shape) {
         if let Some(dx) = &self.dx {
-            assert_same("batch_norm", x.shape(), dx.shape());
+            assert_same("batch_norm", x, dx.shape());
         }
         for vector in [&self.dgamma, &self.dbeta].into_iter().flatten() {
-            assert_eq!(
-                vector.len(),
-                x.shape().c,
-                "batch_norm: numbers of a gradient"
-            );
+            assert_eq!(vector.len(), x.c, "batch_norm: numbers of a gradient");
         }
     }
 }
@@ -67,17 +63,17 @@ impl<T: Element> Grads<'_, T> {
 ///
 /// # Panics
 /// When they do not.
-pub fn backward_train<T: Element>(
+pub fn backward_train<T: Element, X: Kept>(
     pool: &Pool,
     norm: &Norm<'_, T>,
     activation: Activation,
-    x: View<'_, T>,
+    x: View<'_, X>,
     dy: View<'_, T>,
     grads: Grads<'_, T>,
     workspace: &mut [T],
 ) {
     let operands = Operands::new(norm, activation, x, dy);
-    grads.assert_shapes(x);
+    grads.assert_shapes(x.shape());
     let (c, count) = (x.shape().c, x.shape().rows() as f64);
     let partial::Split {
         mut partials,
@@ -110,17 +106,17 @@ pub fn backward_train<T: Element>(
 ///
 /// # Panics
 /// As [`backward_train`].
-pub fn backward_eval<T: Element>(
+pub fn backward_eval<T: Element, X: Kept>(
     pool: &Pool,
     norm: &Norm<'_, T>,
     activation: Activation,
-    x: View<'_, T>,
+    x: View<'_, X>,
     dy: View<'_, T>,
     grads: Grads<'_, T>,
     workspace: &mut [T],
 ) {
     let operands = Operands::new(norm, activation, x, dy);
-    grads.assert_shapes(x);
+    grads.assert_shapes(x.shape());
     if grads.dgamma.is_some() || grads.dbeta.is_some() {
         let mut partials = partial::split(x.shape(), workspace).partials;
         operands.sums(pool, norm, &mut partials);
@@ -194,7 +190,7 @@ impl<T: Element> Statistics<T> for Correction<'_, T> {
     }
 }
 
-impl<T: Element> Operands<'_, T> {
+impl<T: Element, X: Kept> Operands<'_, T, X> {
     /// `Σ dz` and `Σ dz·(x − mean)` of each channel.
     fn sums(&self, pool: &Pool, norm: &Norm<'_, T>, partials: &mut Partials<'_, T>) {
         let shape = self.x.shape();
@@ -237,8 +233,8 @@ impl<T: Element> Operands<'_, T> {
 }
 
 /// Adds up the gradients of consecutive pixels, four at a time.
-struct PartSums<'a, T> {
-    operands: Operands<'a, T>,
+struct PartSums<'a, T, X> {
+    operands: Operands<'a, T, X>,
     line: Line<'a, T>,
     first: usize,
     rows: usize,
@@ -246,7 +242,7 @@ struct PartSums<'a, T> {
     weighted: &'a mut [f64],
 }
 
-impl<T: Element> Vectorize for PartSums<'_, T> {
+impl<T: Element, X: Kept> Vectorize for PartSums<'_, T, X> {
     type Output = ();
 
     #[inline(always)]
@@ -263,7 +259,7 @@ impl<T: Element> Vectorize for PartSums<'_, T> {
     }
 }
 
-impl<T: Element> PartSums<'_, T> {
+impl<T: Element, X: Kept> PartSums<'_, T, X> {
     /// Adds `N` pixels, among themselves in `T`.
     #[inline(always)]
     fn add<const N: usize>(&mut self, first: usize) {
@@ -283,9 +279,9 @@ impl<T: Element> PartSums<'_, T> {
 
 /// Adds `dz(c, x[j][c], dy[j][c])`, and that times `x[j][c] − mean[c]`, over `j` to the sums.
 #[inline(always)]
-fn add_rows<T: Element, const N: usize>(
+fn add_rows<T: Element, X: Kept, const N: usize>(
     mean: &[T],
-    x: [&[T]; N],
+    x: [&[X]; N],
     dy: [&[T]; N],
     dz: impl Fn(usize, T, T) -> T,
     [plain, weighted]: [&mut [f64]; 2],
@@ -296,9 +292,10 @@ fn add_rows<T: Element, const N: usize>(
     for c in 0..len {
         let (mut p, mut w) = (T::zero(), T::zero());
         for (x, dy) in x.iter().zip(dy) {
-            let d = dz(c, x[c], dy[c]);
+            let x = x[c].number();
+            let d = dz(c, x, dy[c]);
             p += d;
-            w += d * (x[c] - mean[c]);
+            w += d * (x - mean[c]);
         }
         plain[c] += p.f64();
         weighted[c] += w.f64();
@@ -306,15 +303,15 @@ fn add_rows<T: Element, const N: usize>(
 }
 
 /// The gradients of consecutive pixels.
-struct PartGradient<'a, T, S> {
-    operands: Operands<'a, T>,
+struct PartGradient<'a, T, X, S> {
+    operands: Operands<'a, T, X>,
     line: Line<'a, T>,
     statistics: S,
     first: usize,
     dx: ViewMut<'a, T>,
 }
 
-impl<T: Element, S: Statistics<T>> Vectorize for PartGradient<'_, T, S> {
+impl<T: Element, X: Kept, S: Statistics<T>> Vectorize for PartGradient<'_, T, X, S> {
     type Output = ();
 
     #[inline(always)]
@@ -326,11 +323,12 @@ impl<T: Element, S: Statistics<T>> Vectorize for PartGradient<'_, T, S> {
             let (x, dy) = (&x.row(self.first + r)[..c], &dy.row(self.first + r)[..c]);
             let dx = self.dx.row_mut(r);
             for i in 0..c {
+                let x = x[i].number();
                 let dz = match activation {
                     Activation::None => dy[i],
-                    Activation::Relu => pass(line.at(i, x[i]), dy[i]),
+                    Activation::Relu => pass(line.at(i, x), dy[i]),
                 };
-                dx[i] = line.scales[i] * statistics.correct(i, dz, x[i] - line.mean[i]);
+                dx[i] = line.scales[i] * statistics.correct(i, dz, x - line.mean[i]);
             }
         }
     }

@@ -8,7 +8,7 @@
 //! `BatchNorm2d` for the running statistics.
 use crate::tile::assert_same;
 use crate::{Activation, OpError};
-use inception_tensor::{Element, Pool, Shape, Vectorize, View, ViewMut, with_scratch};
+use inception_tensor::{Element, Kept, Pool, Shape, Vectorize, View, ViewMut, with_scratch};
 
 mod backward;
 mod partial;
@@ -89,19 +89,19 @@ pub fn check_train(x: Shape) -> Result<(), OpError> {
 ///
 /// # Panics
 /// When they do not.
-pub fn normalize<T: Element>(
+pub fn normalize<T: Element, X: Kept>(
     pool: &Pool,
     norm: &Norm<'_, T>,
     activation: Activation,
-    x: View<'_, T>,
-    y: ViewMut<'_, T>,
+    x: View<'_, X>,
+    y: ViewMut<'_, X>,
 ) {
     let c = x.shape().c;
     assert_same("batch_norm", x.shape(), y.shape());
     norm.assert_channels(c);
     pool.for_each_rows(y, partial::rows_per_part(c), |first, y| {
         with_line(norm, |line| {
-            pool.sweep(Normalize {
+            pool.kernel().vectorize(Normalize {
                 line,
                 activation,
                 x,
@@ -113,16 +113,16 @@ pub fn normalize<T: Element>(
 }
 
 /// The normalisation of consecutive pixels.
-struct Normalize<'a, T> {
+struct Normalize<'a, T, X> {
     line: Line<'a, T>,
     activation: Activation,
-    x: View<'a, T>,
+    x: View<'a, X>,
     /// The first pixel of `x`.
     first: usize,
-    y: ViewMut<'a, T>,
+    y: ViewMut<'a, X>,
 }
 
-impl<T: Element> Vectorize for Normalize<'_, T> {
+impl<T: Element, X: Kept> Vectorize for Normalize<'_, T, X> {
     type Output = ();
 
     #[inline(always)]
@@ -132,7 +132,7 @@ impl<T: Element> Vectorize for Normalize<'_, T> {
         for r in 0..self.y.shape().n {
             let (x, y) = (&self.x.row(self.first + r)[..c], self.y.row_mut(r));
             for i in 0..c {
-                y[i] = self.activation.apply(line.at(i, x[i]));
+                y[i] = X::keep(self.activation.apply(line.at(i, x[i].number())));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::partial;
 use crate::tile::{cut, pixels};
-use inception_tensor::{Element, Pool, Vectorize, View};
+use inception_tensor::{Element, Kept, Pool, Vectorize, View};
 
 /// Mean and variance (divisor N) of each channel.
 ///
@@ -16,9 +16,9 @@ use inception_tensor::{Element, Pool, Vectorize, View};
 ///
 /// # Panics
 /// When they do not, or `x` has no pixels.
-pub fn statistics<T: Element>(
+pub fn statistics<T: Element, X: Kept>(
     pool: &Pool,
-    x: View<'_, T>,
+    x: View<'_, X>,
     mean: &mut [T],
     var: &mut [T],
     workspace: &mut [T],
@@ -43,7 +43,7 @@ pub fn statistics<T: Element>(
     for (c, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
         let sums = partials.total(c);
         let offset = sums.first / count;
-        *mean = T::of(x.row(0)[c].f64() + offset);
+        *mean = T::of(x.row(0)[c].number::<f64>() + offset);
         let centred = sums.second / count - offset * offset;
         // Rounding may leave a constant channel below 0; a NaN stays.
         *var = T::of(if centred < 0.0 { 0.0 } else { centred });
@@ -52,15 +52,15 @@ pub fn statistics<T: Element>(
 
 /// Adds the deviations of a part from the first pixel, and their squares, four pixels at a
 /// time.
-struct Part<'a, T> {
-    x: View<'a, T>,
+struct Part<'a, X> {
+    x: View<'a, X>,
     first: usize,
     rows: usize,
     sum: &'a mut [f64],
     squares: &'a mut [f64],
 }
 
-impl<T: Element> Vectorize for Part<'_, T> {
+impl<X: Kept> Vectorize for Part<'_, X> {
     type Output = ();
 
     #[inline(always)]
@@ -79,9 +79,9 @@ impl<T: Element> Vectorize for Part<'_, T> {
 
 /// Adds `N` pixels.
 #[inline(always)]
-fn add_rows<T: Element, const N: usize>(
-    origin: &[T],
-    rows: [&[T]; N],
+fn add_rows<X: Kept, const N: usize>(
+    origin: &[X],
+    rows: [&[X]; N],
     sum: &mut [f64],
     squares: &mut [f64],
 ) {
@@ -91,7 +91,7 @@ fn add_rows<T: Element, const N: usize>(
     for c in 0..len {
         let (mut s, mut q) = (0.0, 0.0);
         for row in &rows {
-            let d = row[c].f64() - origin[c].f64();
+            let d = row[c].number::<f64>() - origin[c].number::<f64>();
             s += d;
             q += d * d;
         }

@@ -35,8 +35,8 @@ impl Taps {
 
 /// A type of stored maps, with the way its weights are rounded.
 pub trait StoredMap: Stored {
-    /// The step that a column's weights are counted in, given the largest of them.
-    fn step(largest: f32) -> f32;
+    /// By output channel: the step that its weights are counted in.
+    fn steps_of<T: Element>(weight: View<'_, T>) -> Vec<f32>;
 
     /// A weight, counted in steps.
     fn weight(steps: f32) -> Self::Weight;
@@ -49,8 +49,8 @@ pub trait StoredMap: Stored {
 }
 
 impl StoredMap for Bf16 {
-    fn step(_: f32) -> f32 {
-        1.0
+    fn steps_of<T: Element>(weight: View<'_, T>) -> Vec<f32> {
+        vec![1.0; weight.shape().c]
     }
 
     fn weight(steps: f32) -> Self {
@@ -68,9 +68,18 @@ impl StoredMap for Bf16 {
 const WEIGHT_STEPS: f32 = 127.0;
 
 impl StoredMap for u8 {
-    fn step(largest: f32) -> f32 {
-        let step = largest / WEIGHT_STEPS;
-        if step.is_normal() { step } else { 1.0 }
+    fn steps_of<T: Element>(weight: View<'_, T>) -> Vec<f32> {
+        let mut largest = vec![0.0f32; weight.shape().c];
+        for k in 0..weight.shape().rows() {
+            for (m, w) in largest.iter_mut().zip(weight.row(k)) {
+                *m = m.max(w.f64().abs() as f32);
+            }
+        }
+        let step = |largest: f32| match largest / WEIGHT_STEPS {
+            step if step.is_normal() => step,
+            _ => 1.0,
+        };
+        largest.into_iter().map(step).collect()
     }
 
     fn weight(steps: f32) -> i8 {
@@ -105,33 +114,52 @@ pub struct Scales {
 /// # Panics
 /// When `packed` is not [`packed_len`] long, or a vector not `c_out`.
 pub fn pack<T: Element, S: StoredMap>(
+    pool: &Pool,
     taps: Taps,
     scales: Scales,
     weight: View<'_, T>,
     bias: Option<&[T]>,
     packed: &mut [u32],
-    scale: &mut [f32],
-    shift: &mut [f32],
+    vectors: Vectors<'_>,
 ) {
     let shape = weight.shape();
     let (pieces, width) = taps.pieces(shape);
-    let number = |k: usize, o: usize| weight.row(k)[o].f64() as f32;
-    let column = |o: usize| (0..shape.rows()).map(move |k| number(k, o));
-    let steps: Vec<f32> = (0..shape.c)
-        .map(|o| S::step(column(o).fold(0.0, |m: f32, w| m.max(w.abs()))))
-        .collect();
+    let steps = S::steps_of(weight);
+    let row = |k: usize, first: usize, line: &mut [S::Weight]| {
+        let numbers = weight.row(k)[first..].iter().zip(&steps[first..]);
+        for (rounded, (w, step)) in line.iter_mut().zip(numbers) {
+            *rounded = S::weight(w.f64() as f32 / step);
+        }
+    };
+    // The numbers of `x` are counted from 0, not from the byte that stands for 0.
+    let mut sums = vec![0.0; shape.c];
+    if scales.x.zero != 0 {
+        let mut line = vec![S::Weight::default(); shape.c];
+        for k in 0..shape.rows() {
+            row(k, 0, &mut line);
+            let rounded = line.iter().map(|&w| f64::from(S::steps(w)));
+            sums.iter_mut().zip(rounded).for_each(|(s, w)| *s += w);
+        }
+    }
+    let Vectors { scale, shift } = vectors;
     for o in 0..shape.c {
-        // The numbers of `x` are counted from 0, not from the byte that stands for 0.
-        let steps_of_column = column(o).map(|w| f64::from(S::steps(S::weight(w / steps[o]))));
-        let excess = f64::from(scales.x.zero) * steps_of_column.sum::<f64>();
+        let excess = f64::from(scales.x.zero) * sums[o];
         let bias = bias.map_or(0.0, |bias| bias[o].f64());
         let sum = f64::from(scales.x.step) * f64::from(steps[o]);
         let out = f64::from(scales.y.step);
         scale[o] = (sum / out) as f32;
         shift[o] = ((bias - excess * sum) / out + f64::from(scales.y.zero)) as f32;
     }
-    let weight = |k: usize, o: usize| S::weight(number(k, o) / steps[o]);
-    pack_words::<S>(pieces, width, shape.c, weight, packed);
+    pack_words::<S>(pool, pieces, width, shape.c, row, packed);
+}
+
+/// What [`pack`] writes beside the words.
+#[derive(Debug)]
+pub struct Vectors<'a> {
+    /// `c_out` numbers.
+    pub scale: &'a mut [f32],
+    /// `c_out` numbers.
+    pub shift: &'a mut [f32],
 }
 
 /// One bank of filters, as [`pack`] has written it.

@@ -11,26 +11,39 @@ const CHUNK: usize = 64;
 /// Channels of what is left, the width of a vector.
 const SMALL: usize = 16;
 
-/// `y[o] = max_{k} x[o·stride + k·dilation − padding]` over the places on the input; a NaN
-/// wins. See [`max_pool::forward`](crate::max_pool::forward).
+/// `y[o] = max_{k} x[o·stride + k·dilation − padding]` over the places on the input and, where
+/// asked for, which pixel of its window won (`ky·kw + kx`, the first of equals), one byte an
+/// output number. A NaN wins, and a zero is above a negative zero.
 ///
 /// # Shapes
 /// `x` is `[n, h, w, c]`, `y` what [`max_pool::shape`](crate::max_pool::shape) says; either may
-/// be a channel slice.
+/// be a channel slice. `winners` has `y.len()` bytes.
 ///
 /// # Panics
-/// When `y` has another size, or the window does not fit.
-pub fn max_pool<S: Stored>(pool: &Pool, window: &Window, x: View<'_, S>, y: ViewMut<'_, S>) {
+/// When `y` or `winners` has another size, or the window does not fit.
+pub fn max_pool<S: Stored>(
+    pool: &Pool,
+    window: &Window,
+    x: View<'_, S>,
+    y: ViewMut<'_, S>,
+    winners: Option<&mut [u8]>,
+) {
     let shape = y.shape();
     assert_shapes("max_pool", window, x.shape(), shape);
+    if let Some(winners) = &winners {
+        assert_eq!(winners.len(), shape.len(), "max_pool: winners of {shape}");
+    }
     let axes = [0, 1].map(|axis| Axis::new(window, axis, x.shape()));
-    pool.for_each_rows(y, rows_of_a_tile(shape.c * 4), |first, y| {
+    let (bytes, rows) = (winners.unwrap_or_default(), rows_of_a_tile(shape.c * 4));
+    pool.for_each_rows_beside(y, bytes, rows, |first, y, winners| {
         pool.kernel().vectorize(Maxima {
             axes: &axes,
+            width: window.kernel[1],
             size: [shape.h, shape.w],
             x,
             first,
             y,
+            winners,
         });
     });
 }
@@ -38,11 +51,22 @@ pub fn max_pool<S: Stored>(pool: &Pool, window: &Window, x: View<'_, S>, y: View
 /// Consecutive pixels of the output.
 struct Maxima<'a, S> {
     axes: &'a [Axis; 2],
+    /// Columns of the window.
+    width: usize,
     /// Rows and columns of the whole output.
     size: [usize; 2],
     x: View<'a, S>,
     first: usize,
     y: ViewMut<'a, S>,
+    /// Empty where nobody asks.
+    winners: &'a mut [u8],
+}
+
+/// A pixel under a window.
+#[derive(Clone, Copy)]
+struct Tap<'a, S> {
+    place: i32,
+    pixel: &'a [S],
 }
 
 impl<S: Stored> Vectorize for Maxima<'_, S> {
@@ -52,59 +76,119 @@ impl<S: Stored> Vectorize for Maxima<'_, S> {
     fn run(mut self) {
         let [h, w] = self.size;
         let [rows, columns] = self.axes;
-        let place = |axis: &Axis, o: usize, k: usize| {
+        let c = self.y.shape().c;
+        let on_input = |axis: &Axis, o: usize, k: usize| {
             (axis.origin(o) + (k * axis.dilation) as isize) as usize
         };
-        let mut pixels: SmallVec<[&[S]; 16]> = SmallVec::new();
+        let mut taps: SmallVec<[Tap<'_, S>; 16]> = SmallVec::new();
         for r in 0..self.y.shape().n {
             let at = self.first + r;
             let (n, oy, ox) = (at / w / h, at / w % h, at % w);
-            pixels.clear();
+            taps.clear();
             for ky in rows.taps(oy) {
                 for kx in columns.taps(ox) {
-                    let (iy, ix) = (place(rows, oy, ky), place(columns, ox, kx));
-                    pixels.push(self.x.pixel(n, iy, ix));
+                    let (iy, ix) = (on_input(rows, oy, ky), on_input(columns, ox, kx));
+                    taps.push(Tap {
+                        place: (ky * self.width + kx) as i32,
+                        pixel: self.x.pixel(n, iy, ix),
+                    });
                 }
             }
-            maxima(&pixels, self.y.row_mut(r));
+            let (taps, y) = (&taps[..], self.y.row_mut(r));
+            by_channel(Alone { taps, y });
+            if let Some(winners) = self.winners.get_mut(r * c..(r + 1) * c) {
+                by_channel(Places { taps, winners });
+            }
         }
     }
 }
 
-/// By channel.
+/// What is computed of a window, some channels at a time.
+trait Contest {
+    /// How many channels there are.
+    fn channels(&self) -> usize;
+
+    /// `N` channels from `start` on.
+    fn chunk<const N: usize>(&mut self, start: usize);
+}
+
 #[inline(always)]
-fn maxima<S: Stored>(pixels: &[&[S]], y: &mut [S]) {
-    let mut start = 0;
-    while start + CHUNK <= y.len() {
-        chunk::<S, CHUNK>(pixels, start, y);
+fn by_channel(mut contest: impl Contest) {
+    let (len, mut start) = (contest.channels(), 0);
+    while start + CHUNK <= len {
+        contest.chunk::<CHUNK>(start);
         start += CHUNK;
     }
-    while start + SMALL <= y.len() {
-        chunk::<S, SMALL>(pixels, start, y);
+    while start + SMALL <= len {
+        contest.chunk::<SMALL>(start);
         start += SMALL;
     }
-    while start < y.len() {
-        chunk::<S, 1>(pixels, start, y);
+    while start < len {
+        contest.chunk::<1>(start);
         start += 1;
     }
 }
 
-/// `N` channels from `start` on.
-#[inline(always)]
-fn chunk<S: Stored, const N: usize>(pixels: &[&[S]], start: usize, y: &mut [S]) {
-    let [first, others @ ..] = pixels else {
-        unreachable!("a window has a pixel");
-    };
-    let mut max = [S::Rank::default(); N];
-    for (m, &v) in max.iter_mut().zip(&first[start..start + N]) {
-        *m = v.rank();
+/// Maxima alone.
+struct Alone<'a, S> {
+    taps: &'a [Tap<'a, S>],
+    y: &'a mut [S],
+}
+
+impl<S: Stored> Contest for Alone<'_, S> {
+    #[inline(always)]
+    fn channels(&self) -> usize {
+        self.y.len()
     }
-    for pixel in others {
-        for (m, &v) in max.iter_mut().zip(&pixel[start..start + N]) {
-            *m = v.rank().max(*m);
+
+    #[inline(always)]
+    fn chunk<const N: usize>(&mut self, start: usize) {
+        let [first, others @ ..] = self.taps else {
+            unreachable!("a window has a pixel");
+        };
+        let mut max = [S::Rank::default(); N];
+        for (m, &v) in max.iter_mut().zip(&first.pixel[start..start + N]) {
+            *m = v.rank();
+        }
+        for tap in others {
+            for (m, &v) in max.iter_mut().zip(&tap.pixel[start..start + N]) {
+                *m = v.rank().max(*m);
+            }
+        }
+        for (y, &m) in self.y[start..start + N].iter_mut().zip(&max) {
+            *y = S::of_rank(m);
         }
     }
-    for (y, &m) in y[start..start + N].iter_mut().zip(&max) {
-        *y = S::of_rank(m);
+}
+
+/// The places of maxima.
+struct Places<'a, S> {
+    taps: &'a [Tap<'a, S>],
+    winners: &'a mut [u8],
+}
+
+/// Places are at most this.
+const LAST: i32 = 0xff;
+
+impl<S: Stored> Contest for Places<'_, S> {
+    #[inline(always)]
+    fn channels(&self) -> usize {
+        self.winners.len()
+    }
+
+    #[inline(always)]
+    fn chunk<const N: usize>(&mut self, start: usize) {
+        // Of equal ranks the lower place makes the greater key.
+        let mut max = [i32::MIN; N];
+        for tap in self.taps {
+            let below = LAST - tap.place;
+            for (m, &v) in max.iter_mut().zip(&tap.pixel[start..start + N]) {
+                let rank: i32 = v.rank().into();
+                *m = (rank * (LAST + 1) + below).max(*m);
+            }
+        }
+        for (winner, &m) in self.winners[start..start + N].iter_mut().zip(&max) {
+            *winner = (LAST - (m & LAST)) as u8;
+        }
     }
 }

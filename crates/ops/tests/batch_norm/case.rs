@@ -93,8 +93,8 @@ pub(crate) fn gradients<T: Element>(
     let (mut dgamma, mut dbeta) = (vec![T::nan(); map.shape.c], vec![T::nan(); map.shape.c]);
     let mut workspace = vec![T::nan(); batch_norm::workspace(map.shape)];
     let backward = match mode {
-        Mode::Train => batch_norm::backward_train::<T>,
-        Mode::Eval => batch_norm::backward_eval::<T>,
+        Mode::Train => batch_norm::backward_train::<T, T>,
+        Mode::Eval => batch_norm::backward_eval::<T, T>,
     };
     let dx = written(map, |dx| {
         let grads = Grads {

@@ -59,6 +59,17 @@ pub enum Order {
     Sequential,
 }
 
+/// What the maps of the forward pass are kept in until the backward pass has read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Numbers of 32 bits.
+    F32,
+    /// Numbers of 16 bits; products of them are summed in 32. Weights, statistics and
+    /// gradients keep 32 bits.
+    Bf16,
+}
+
 /// Whether a file of weights must fit the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -2,7 +2,7 @@
 
 use super::{
     AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
-    ScheduleName,
+    Precision, ScheduleName,
 };
 use crate::TrainConfig;
 
@@ -55,6 +55,7 @@ impl Default for TrainConfig {
             save_every: None,
             keep: 2,
             passes: "all".into(),
+            precision: Precision::F32,
             on_bad_image: BadImages::Fail,
             on_nonfinite: NonFinitePolicy::default(),
             threads: None,

@@ -9,12 +9,13 @@ mod validate;
 
 pub use choices::{
     AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
-    ScheduleName,
+    Precision, ScheduleName,
 };
 
 pub use rule::ParamRule;
 
 use crate::{Curve, OptimizerConfig, OptimizerKind, Schedule, TrainError};
+use inception_autograd::Storage;
 use inception_data::Mix;
 use inception_nn::{Answers, Aux, Initializer, ModelOptions};
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,8 @@ pub struct TrainConfig {
     pub keep: u64,
     /// Passes that rewrite graphs: `all`, `none` or names.
     pub passes: String,
+    /// What maps are kept in between forward and backward pass.
+    pub precision: Precision,
     /// What happens to training images that cannot be read.
     pub on_bad_image: BadImages,
     /// What happens when losses or gradients stop being numbers.
@@ -291,6 +294,10 @@ impl TrainConfig {
             answers: match self.mix().is_none() {
                 true => Answers::Labels,
                 false => Answers::Shares,
+            },
+            storage: match self.precision {
+                Precision::F32 => Storage::Real,
+                Precision::Bf16 => Storage::Bf16,
             },
         })
     }

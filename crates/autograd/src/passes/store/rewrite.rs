@@ -2,7 +2,7 @@
 
 use super::encodings::Encodings;
 use crate::operators::*;
-use crate::{Graph, GraphError, Node, NodeId, Op, Source, Var};
+use crate::{DType, Graph, GraphError, Node, NodeId, Op, Source, Var};
 use inception_ops::conv2d::stored::Taps;
 use inception_ops::{OpError, Rounding, Window};
 use inception_tensor::Shape;
@@ -11,10 +11,13 @@ use smallvec::{SmallVec, smallvec};
 /// Channels of an image, of which a row of a window becomes one piece.
 const FEW_CHANNELS: usize = 4;
 
+/// Rewrites the first `forward` nodes; those behind them differentiate, and read what they
+/// are given.
 pub(super) fn run(
     graph: &mut Graph,
     keep: &[Var],
     encodings: &Encodings,
+    forward: usize,
 ) -> Result<(), GraphError> {
     let nodes = graph.nodes.len();
     let mut rewrite = Rewrite {
@@ -23,9 +26,13 @@ pub(super) fn run(
         dropped: vec![false; nodes],
         graph,
         encodings,
+        forward,
     };
-    for id in 0..nodes {
+    for id in 0..forward {
         rewrite.node(id, keep)?;
+    }
+    for id in forward..nodes {
+        rewrite.backward(id)?;
     }
     for &var in keep {
         rewrite.real(var)?;
@@ -35,9 +42,19 @@ pub(super) fn run(
     Ok(())
 }
 
+/// How maps are kept that have no range.
+const BF16: Option<Encoding> = Some(Encoding::Bf16);
+
+/// Whether each bank of a convolution has a bias.
+fn has_bias(op: &Op) -> bool {
+    matches!(op, Op::Conv2d(conv) if conv.bias)
+}
+
 struct Rewrite<'a> {
     graph: &'a mut Graph,
     encodings: &'a Encodings,
+    /// How many nodes are rewritten.
+    forward: usize,
     /// By value: the same map, stored.
     twins: Vec<Option<Var>>,
     /// By value: whether some node makes it as it was recorded.
@@ -54,17 +71,20 @@ impl Rewrite<'_> {
         let node = self.graph.nodes[id].clone();
         let (path, x) = (node.path.clone(), node.inputs.first().copied());
         match (&node.op, x) {
-            (Op::Conv2d(conv), Some(_)) if conv.banks == 1 && conv.packed.is_none() => {
-                self.conv2d(id, conv)
-            }
+            (Op::Conv2d(conv), Some(_)) if conv.packed.is_none() => self.conv2d(id, conv),
             (Op::Linear(linear), Some(x)) => self.linear(id, linear, x),
-            (Op::MaxPool(pool), Some(x)) if !self.read(node.outputs[1]) => {
+            (Op::MaxPool(pool), Some(x)) => {
                 let encoding = self.encoding(x, &path)?;
                 let op = StoredMaxPool {
                     encoding,
                     window: pool.window,
                 };
-                self.replace(id, op.into(), &[x])
+                self.replace(id, op.into(), &[x])?;
+                self.give(1, node.outputs[1]);
+                Ok(())
+            }
+            (Op::BatchNorm(norm), Some(x)) if self.encodings[x.index()] == BF16 => {
+                self.batch_norm(id, norm, x)
             }
             (Op::AvgPool(pool), Some(x)) => {
                 let op = StoredAvgPool {
@@ -95,9 +115,36 @@ impl Rewrite<'_> {
         output.is_some() && node.inputs.iter().all(alike) && !keep.contains(&node.outputs[0])
     }
 
-    /// Whether some node reads `var`.
-    fn read(&self, var: Var) -> bool {
-        self.graph.nodes.iter().any(|n| n.inputs.contains(&var))
+    /// Lets output `i` of the last node be `var`, whose maker goes.
+    fn give(&mut self, i: usize, var: Var) {
+        let last = self.graph.nodes.last_mut().expect("a node was pushed");
+        last.outputs[i] = var;
+    }
+
+    /// A node that differentiates: it reads the numbers that the forward pass computed with.
+    fn backward(&mut self, id: NodeId) -> Result<(), GraphError> {
+        let node = &self.graph.nodes[id];
+        let x = node.inputs.first().copied();
+        let stored = x.filter(|x| !self.real.get(x.index()).copied().unwrap_or(true));
+        if let (Op::BatchNormBackward(_), Some(x)) = (&node.op, stored)
+            && let Some(twin) = self.twins[x.index()]
+        {
+            self.graph.nodes[id].inputs[0] = twin;
+        }
+        let inputs = self.graph.nodes[id].inputs.clone();
+        inputs.iter().try_for_each(|&var| self.real(var))
+    }
+
+    /// A normalisation by the batch's statistics, which are not rounded.
+    fn batch_norm(&mut self, id: NodeId, norm: &BatchNorm, x: Var) -> Result<(), GraphError> {
+        let node = self.graph.nodes[id].clone();
+        let operands = [self.stored(x, &node.path)?, node.inputs[1], node.inputs[2]];
+        let twin = self.graph.push(&node.path, norm.clone(), &operands)?[0];
+        self.graph.values[twin.index()].dtype = DType::Bf16;
+        self.give(1, node.outputs[1]);
+        self.give(2, node.outputs[2]);
+        self.made(id, node.outputs[0], twin);
+        Ok(())
     }
 
     fn encoding(&self, var: Var, path: &str) -> Result<Encoding, GraphError> {
@@ -124,7 +171,7 @@ impl Rewrite<'_> {
             .iter()
             .map(|&var| self.stored(var, &path))
             .collect::<Result<_, _>>()?;
-        let twin = self.graph.push_one(&path, op, &stored)?;
+        let twin = self.graph.push(&path, op, &stored)?[0];
         // Concatenations and reshapes pass on the type that they are given.
         if matches!(
             self.graph.nodes.last().map(|n| &n.op),
@@ -170,8 +217,7 @@ impl Rewrite<'_> {
         };
         let encoding = self.encoding(var, &path)?;
         self.graph.push_one(&path, Load { encoding }, &[twin])?;
-        let load = self.graph.nodes.last_mut().expect("a node was pushed");
-        load.outputs[0] = var;
+        self.give(0, var);
         self.real[i] = true;
         Ok(())
     }
@@ -182,11 +228,10 @@ impl Rewrite<'_> {
         let x = node.inputs[0];
         let mut ids: SmallVec<[NodeId; 4]> = smallvec![id];
         if conv.window.is_pointwise() {
-            let siblings = (id + 1..self.dropped.len()).filter(|&other| {
+            let siblings = (id + 1..self.forward).filter(|&other| {
                 let found = &self.graph.nodes[other];
                 found.inputs.first() == Some(&x)
-                    && matches!(&found.op, Op::Conv2d(c) if c.banks == 1
-                        && c.packed.is_none()
+                    && matches!(&found.op, Op::Conv2d(c) if c.packed.is_none()
                         && c.window.is_pointwise()
                         && c.activation == conv.activation)
             });
@@ -195,16 +240,19 @@ impl Rewrite<'_> {
         let encoding = self.encoding(x, &node.path)?;
         let (window, taps, operand) = self.input(&node.path, conv.window, x, encoding)?;
         let mut operands: SmallVec<[Var; 6]> = smallvec![operand];
-        let mut banks = SmallVec::new();
+        let (mut banks, mut made) = (SmallVec::new(), Vec::new());
         for &id in &ids {
             let node = self.graph.nodes[id].clone();
-            let y = self.output(encoding, node.outputs[0], &node.path)?;
-            let shape = self.graph.shape(node.inputs[1]);
-            operands.extend(self.pack(&node.path, encoding, y, taps, &node.inputs[1..])?);
-            banks.push(StoredBank {
-                weight: shape,
-                y: Some(y),
-            });
+            let of_banks = node.inputs[1..].chunks(1 + usize::from(has_bias(&node.op)));
+            for (own, &output) in of_banks.zip(&node.outputs) {
+                let y = self.output(encoding, output, &node.path)?;
+                operands.extend(self.pack(&node.path, encoding, y, taps, own)?);
+                banks.push(StoredBank {
+                    weight: self.graph.shape(own[0]),
+                    y: Some(y),
+                });
+                made.push((id, output));
+            }
         }
         let op = StoredConv2d {
             x: encoding,
@@ -214,8 +262,7 @@ impl Rewrite<'_> {
             banks,
         };
         let twins = self.graph.push(&node.path, op, &operands)?;
-        for (id, twin) in ids.into_iter().zip(twins) {
-            let output = self.graph.nodes[id].outputs[0];
+        for ((id, output), twin) in made.into_iter().zip(twins) {
             self.made(id, output, twin);
         }
         Ok(())
@@ -294,8 +341,7 @@ impl Rewrite<'_> {
             banks: smallvec![StoredBank { weight, y: None }],
         };
         self.graph.push_one(&node.path, op, &operands)?;
-        let made = self.graph.nodes.last_mut().expect("a node was pushed");
-        made.outputs[0] = node.outputs[0];
+        self.give(0, node.outputs[0]);
         self.dropped[id] = true;
         Ok(())
     }

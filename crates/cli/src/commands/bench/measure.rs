@@ -53,6 +53,7 @@ impl<T: Element> Work<'_, T> {
         let config = TrainConfig {
             batch_size: self.batch_size,
             passes,
+            storage: self.storage.clone(),
             ..TrainConfig::default()
         };
         let program = TrainProgram::record(self.model, &config)?;

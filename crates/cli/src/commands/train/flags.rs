@@ -4,7 +4,7 @@ use crate::args::{ByteSize, Common, InputShape};
 use clap::Args;
 use inception_train::{
     AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
-    ParamRule, ScheduleName, TrainConfig,
+    ParamRule, Precision, ScheduleName, TrainConfig,
 };
 use serde::de::DeserializeOwned;
 use std::path::PathBuf;
@@ -209,6 +209,9 @@ pub(crate) struct TrainArgs {
     /// Passes that rewrite the graph: all, none, or names with commas
     #[arg(long, value_name = "LIST", help_heading = "Training")]
     passes: Option<String>,
+    /// What maps are kept in between forward and backward pass: f32 or bf16
+    #[arg(long, value_name = "NAME", value_parser = word::<Precision>, help_heading = "Training")]
+    precision: Option<Precision>,
 
     /// The run's folder [default: runs/NAME-NUMBER]
     #[arg(long, value_name = "DIR", help_heading = "Run")]
@@ -277,6 +280,7 @@ impl TrainArgs {
         set(&mut config.on_nonfinite, &self.on_nonfinite);
         set(&mut config.seed, &self.seed);
         set(&mut config.passes, &self.passes);
+        set(&mut config.precision, &self.precision);
         if self.common.precise {
             config.passes.push_str(",-winograd");
         }
