@@ -177,7 +177,7 @@ impl<T: Element> Executor<T> {
     }
 
     /// Runs all steps, to the same bits as [`Executor::run`], and shows what each rectifier
-    /// let through before anything overwrites it.
+    /// let through before anything overwrites it, once where the plan makes it again.
     ///
     /// # Panics
     /// When [`Executor::prepare`] was never called.
@@ -189,10 +189,15 @@ impl<T: Element> Executor<T> {
     ) {
         assert!(self.prepared, "an executor is prepared before it runs");
         let plan = Arc::clone(&self.plan);
+        let mut heard: Vec<(&str, &str)> = Vec::new();
         for step in &plan.steps {
             self.step(step, params, key);
-            let outputs = step.outputs.iter().filter(|_| step.op.rectifies());
-            for output in outputs.filter_map(|slot| self.numbers(slot)) {
+            let name = (&*step.path, step.op.operator().name());
+            if !step.op.rectifies() || heard.contains(&name) {
+                continue;
+            }
+            heard.push(name);
+            for output in step.outputs.iter().filter_map(|slot| self.numbers(slot)) {
                 let path = &step.path;
                 watch(Rectified { path, output });
             }

@@ -22,6 +22,7 @@ mod operator;
 mod operators;
 mod passes;
 mod plan;
+mod recompute;
 
 pub use differentiate::{Gradients, Tape, differentiate};
 pub use error::{ExecError, GraphError};
@@ -32,3 +33,4 @@ pub use operator::{Aliasing, Op, Operator, Output, Outputs};
 pub use operators::*;
 pub use passes::{Passes, Range, Ranges, Storage, observed, optimise, store, store_forward};
 pub use plan::{Plan, PlanOptions};
+pub use recompute::{Recompute, recompute};

@@ -1,4 +1,5 @@
-//! A miniature of ImageNet from training to the paper's test, with a death in between.
+//! A miniature of ImageNet, in the archives as downloaded and with the development kit, from
+//! training to the paper's test, with a death in between.
 
 mod common;
 
@@ -37,7 +38,7 @@ fn a_miniature_trains_dies_in_mid_epoch_resumes_and_is_tested_as_the_paper_does(
         val: 2,
         ..Miniature::default()
     };
-    mini.write_folders(&place.path("mini")).unwrap();
+    mini.write_archives(&place.path("mini")).unwrap();
     place.run(&format!("{TRAIN} --out alone"));
 
     let mut child = start(&place, &format!("{TRAIN} --out killed"));

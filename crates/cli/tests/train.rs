@@ -382,3 +382,46 @@ fn mixed_images_train_within_a_memory_budget() {
     );
     assert!(!place.path("none").exists());
 }
+
+/// The most memory that a process had so far, in MiB.
+#[cfg(target_os = "linux")]
+fn peak(process: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_takes_the_memory_that_its_budget_announces_from_the_first_step_to_its_page() {
+    let place = Place::new();
+    place.photos(96);
+    let words = "train --data photos --model inception-small --input 3,32,32 --batch-size 192 \
+                 --steps 1 --threads 2 --memory-budget 4GiB --out run";
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_inception"))
+        .current_dir(place.path(""))
+        .args(words.split_whitespace())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut most: f64 = 0.0;
+    while child.try_wait().unwrap().is_none() {
+        most = peak(child.id()).map_or(most, |now| now.max(most));
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let said = text(&child.wait_with_output().unwrap());
+    let line = said
+        .lines()
+        .find(|l| l.starts_with("memory budget"))
+        .unwrap();
+    let announced = line.rsplit_once(": ").unwrap().1;
+    let announced: f64 = announced.strip_suffix(" MiB").unwrap().parse().unwrap();
+    assert!(place.path("run/report.html").exists(), "{said}");
+    // The program itself, decoders and the allocator's slack: less than half of the plan.
+    assert!(
+        most > 0.8 * announced && most < announced + 64.0,
+        "{most} of {announced}"
+    );
+}

@@ -37,8 +37,7 @@ pub use fetch::{FetchEvent, Fetchable, RemoteFile, fetch_files};
 pub use folder::{EmptyClasses, Folder, FolderLimits, FolderOptions, FollowSymlinks, OpenedFolder};
 pub use idx::{FASHION_MNIST_CLASSES, FASHION_MNIST_SYSTEM_DIR, FashionMnist, Idx};
 pub use loader::{
-    BadImages, Batch, LastBatch, Loader, LoaderConfig, Order, Position, Share, SkipReport,
-    SkippedItem,
+    BadImages, Batch, LastBatch, Loader, LoaderConfig, Order, Position, SkipReport, SkippedItem,
 };
 pub use preview::{encode_png, restore, sheet};
 pub use report::{Notice, Report, Tally};

@@ -2,7 +2,7 @@
 
 use inception_data::{
     Augment, BadImages, Batch, DataError, Dataset, ErrorKind, Image, LastBatch, Loader,
-    LoaderConfig, Order, Pipeline, Position, Preprocess, Sample, Share,
+    LoaderConfig, Order, Pipeline, Position, Preprocess, Sample,
 };
 use proptest::prelude::*;
 use std::ops::Range;
@@ -341,65 +341,28 @@ fn items_left_out_before_a_resume_in_mid_epoch_count_towards_the_limit() {
 }
 
 #[test]
-fn shares_of_a_shuffled_order_make_up_the_batches_of_one_process() {
-    let items = |share, batch_size| -> Vec<Vec<usize>> {
-        let config = LoaderConfig {
-            share,
-            seed: 5,
-            ..config(batch_size, 1)
-        };
-        run(Numbers::new(22), config)
-            .into_iter()
-            .map(|b| b.2)
-            .collect()
-    };
-    let whole = items(Share::default(), 6);
-    let parts: Vec<_> = (0..3)
-        .map(|rank| items(Share { rank, ranks: 3 }, 2))
-        .collect();
-    for (i, batch) in whole.iter().take(3).enumerate() {
-        let mut together: Vec<usize> = parts.iter().flat_map(|p| p[i].clone()).collect();
-        let mut batch = batch.clone();
-        together.sort_unstable();
-        batch.sort_unstable();
-        assert_eq!(together, batch);
-    }
-    // One of 22 items is left out, so that all have seven.
-    assert!(
-        parts
-            .iter()
-            .all(|p| p.iter().map(Vec::len).sum::<usize>() == 7)
-    );
-}
-
-#[test]
 fn runs_are_read_a_few_at_a_time_in_a_new_order_each_epoch() {
     let data = || Numbers {
         runs: vec![0..5, 5..9, 9..15, 15..20],
         ..Numbers::new(20)
     };
-    let items = |mix, share| -> Vec<Vec<usize>> {
+    let items = |mix| -> Vec<Vec<usize>> {
         let config = LoaderConfig {
             order: Order::Runs { mix },
-            share,
             ..config(20, 2)
         };
         run(data(), config).into_iter().map(|b| b.2).collect()
     };
     let run_of = |item: usize| data().runs.iter().position(|r| r.contains(&item)).unwrap();
-    let one = items(1, Share::default());
+    let one = items(1);
     let mut visited: Vec<usize> = one[0].iter().map(|&i| run_of(i)).collect();
     visited.dedup();
     assert_eq!(visited.len(), 4, "each run is read from end to end");
     assert_ne!(one[0], one[1]);
-    let two = items(2, Share::default());
+    let two = items(2);
     let mut sorted = two[0].clone();
     sorted.sort_unstable();
     assert_eq!(sorted, (0..20).collect::<Vec<_>>());
-    let halves: Vec<_> = (0..2)
-        .map(|rank| items(1, Share { rank, ranks: 2 }))
-        .collect();
-    assert_eq!([&halves[0][0][..], &halves[1][0]].concat(), one[0]);
 }
 
 #[test]
@@ -480,12 +443,6 @@ fn impossible_configurations_are_refused_in_words() {
         ..config(2, 1)
     };
     refuse(5, late, "cannot begin at batch 4: an epoch has 3");
-    let shared = |rank, ranks| LoaderConfig {
-        share: Share { rank, ranks },
-        ..config(2, 1)
-    };
-    refuse(5, shared(6, 6), "rank 6 of 6: ranks count from 0");
-    refuse(5, shared(0, 6), "5 items, fewer than 6 processes");
     let idle = LoaderConfig {
         prefetch: 0,
         ..config(2, 1)

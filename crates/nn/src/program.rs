@@ -2,8 +2,8 @@
 
 use crate::{Ctx, Mode, Model, NnError, Pattern};
 use inception_autograd::{
-    DType, Graph, GraphError, ParamId, Passes, Plan, PlanOptions, Storage, Var, differentiate,
-    optimise, store, store_forward,
+    DType, Graph, GraphError, ParamId, Passes, Plan, PlanOptions, Recompute, Storage, Var,
+    differentiate, optimise, recompute, store, store_forward,
 };
 use inception_tensor::{Element, Shape};
 
@@ -25,6 +25,8 @@ pub struct TrainConfig {
     pub answers: Answers,
     /// How the maps of the forward pass are kept: not as bytes.
     pub storage: Storage,
+    /// Which maps are made again instead of kept; it changes no bit.
+    pub recompute: Recompute,
 }
 
 /// What the right answers of a batch are.
@@ -56,6 +58,7 @@ impl Default for TrainConfig {
             passes: Passes::TRAINING,
             answers: Answers::default(),
             storage: Storage::Real,
+            recompute: Recompute::default(),
         }
     }
 }
@@ -187,6 +190,8 @@ impl TrainProgram {
             let keep = program.keep();
             store_forward(&mut program.graph, &keep, forward)?;
         }
+        let keep = program.keep();
+        recompute(&mut program.graph, forward, &keep, config.recompute);
         Ok(program)
     }
 

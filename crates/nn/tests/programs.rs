@@ -3,7 +3,7 @@
 mod common;
 
 use common::{golden, small_models};
-use inception_autograd::{Passes, RunKey, Source};
+use inception_autograd::{Passes, Recompute, RunKey, Source};
 use inception_nn::{EvalProgram, Model, ModelOptions, Parameters, Role, TrainConfig, TrainProgram};
 use inception_tensor::Stream;
 use std::sync::Arc;
@@ -79,6 +79,40 @@ fn every_parameter_of_every_model_gets_a_finite_gradient() {
         }
         let running = model.specs().iter().filter(|(_, s)| !s.role.is_trainable());
         assert_eq!(program.graph.updates().len(), running.count());
+    }
+}
+
+#[test]
+fn maps_made_again_change_no_bit_of_a_step_and_need_less_memory() {
+    for model in small_models() {
+        let parameters = Parameters::<f32>::init(&model, 0);
+        let left = |recompute| {
+            let config = TrainConfig {
+                recompute,
+                ..train_config(2)
+            };
+            let program = TrainProgram::record(&model, &config).expect("it trains");
+            let executor = step(&program, &parameters);
+            let grads = program.grads.iter().map(|g| g.grad);
+            let updates = program.graph.updates().iter().map(|u| u.value);
+            let bits: Vec<u32> = grads
+                .chain(updates)
+                .flat_map(|var| executor.output(var).dense().to_vec())
+                .map(f32::to_bits)
+                .collect();
+            (bits, executor.plan().arena_bytes())
+        };
+        let (kept, all) = left(Recompute::Nothing);
+        let normed = model.specs().iter().any(|(_, s)| !s.role.is_trainable());
+        for recompute in [Recompute::Cheap, Recompute::Stages] {
+            let (again, bytes) = left(recompute);
+            let name = model.name();
+            assert!(kept == again, "{name} {recompute:?}");
+            assert!(
+                !normed || bytes < all,
+                "{name} {recompute:?}: {bytes} of {all}"
+            );
+        }
     }
 }
 

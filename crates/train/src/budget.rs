@@ -1,6 +1,6 @@
 //! A run that fits a memory budget.
 
-use crate::{TrainConfig, TrainError, batches_held};
+use crate::{Precision, Recompute, TrainConfig, TrainError, batches_held};
 use inception_nn::{Model, TrainProgram};
 use inception_tensor::Pool;
 
@@ -11,9 +11,11 @@ pub struct Fit {
     pub batch_size: usize,
     /// Batches a step.
     pub accumulate: u64,
+    /// Which maps are made again instead of kept.
+    pub recompute: Recompute,
     /// What such a step needs, in bytes.
     pub bytes: u64,
-    /// What one batch for the whole step would need.
+    /// What one batch for the whole step would need that makes nothing again.
     pub whole_bytes: u64,
 }
 
@@ -22,58 +24,71 @@ impl Fit {
     /// parameters, gradients' sums, buffers of the optimiser, average and the images that are
     /// loaded ahead fit `budget` bytes. The step's images and so its learning rate stay.
     ///
+    /// Rather than cut a step, which changes what normalisation computes, maps are made
+    /// again, which changes nothing and takes time: as few as fit, and at least those that
+    /// `config` asks for.
+    ///
     /// What the decoder of images holds for a moment is not counted, nor the program itself.
     ///
     /// # Errors
     /// [`TrainError::Budget`] when a batch of one image does not fit; as
     /// [`Model::build`](inception_nn::Model::build) where a program cannot be recorded.
     pub fn within(budget: u64, config: &TrainConfig, model: &Model) -> Result<Self, TrainError> {
-        let whole_bytes = need(config, model, config.batch_size, config.accumulate)?;
+        let whole_bytes = need(config, model)?;
         let sizes = (1..=config.batch_size).rev();
         let mut least = whole_bytes;
         for batch_size in sizes.filter(|&n| config.batch_size.is_multiple_of(n)) {
-            let accumulate = config.accumulate * (config.batch_size / batch_size) as u64;
-            // Normalisation by one value is refused by the graph: then nothing smaller fits.
-            let Ok(bytes) = need(config, model, batch_size, accumulate) else {
-                break;
-            };
-            if bytes <= budget {
-                return Ok(Self {
+            for recompute in levels(config) {
+                let cut = TrainConfig {
                     batch_size,
-                    accumulate,
-                    bytes,
-                    whole_bytes,
-                });
+                    accumulate: config.accumulate * (config.batch_size / batch_size) as u64,
+                    recompute,
+                    ..config.clone()
+                };
+                // Normalisation by one value is refused by the graph: then nothing smaller
+                // fits.
+                let Ok(bytes) = need(&cut, model) else {
+                    return Err(TrainError::Budget { budget, least });
+                };
+                if bytes <= budget {
+                    return Ok(Self {
+                        batch_size,
+                        accumulate: cut.accumulate,
+                        recompute,
+                        bytes,
+                        whole_bytes,
+                    });
+                }
+                least = least.min(bytes);
             }
-            least = least.min(bytes);
         }
         Err(TrainError::Budget { budget, least })
     }
 }
 
+/// What may be made again, beginning with what is asked for.
+fn levels(config: &TrainConfig) -> impl Iterator<Item = Recompute> {
+    let (from, precision) = (config.recompute, config.precision);
+    let all = [Recompute::Nothing, Recompute::Cheap, Recompute::Stages];
+    all.into_iter()
+        .skip_while(move |&level| level != from)
+        .take_while(move |&level| precision == Precision::F32 || level == Recompute::Nothing)
+}
+
 /// Bytes that a run keeps while it trains.
-fn need(
-    config: &TrainConfig,
-    model: &Model,
-    batch_size: usize,
-    accumulate: u64,
-) -> Result<u64, TrainError> {
-    let settings = inception_nn::TrainConfig {
-        batch_size,
-        ..config.program_config()?
-    };
-    let program = TrainProgram::record(model, &settings)?;
+fn need(config: &TrainConfig, model: &Model) -> Result<u64, TrainError> {
+    let program = TrainProgram::record(model, &config.program_config()?)?;
     let arena = program.compile::<f32>().arena_bytes() as u64;
     let specs = model.specs();
     let grads = program.grads.iter();
     let trained: usize = grads.map(|g| specs.get(g.param).shape.len()).sum();
     let numbers: usize = specs.iter().map(|(_, spec)| spec.shape.len()).sum();
     let slots = config.optimizer_config().slots().len() as u64;
-    let sums = u64::from(accumulate > 1);
+    let sums = u64::from(config.accumulate > 1);
     let copies = 1 + u64::from(config.ema.is_some());
     let image: usize = model.options().input.iter().product();
     let threads = config.threads.unwrap_or_else(Pool::available);
-    let ahead = (image * batch_size * batches_held(threads)) as u64;
+    let ahead = (image * config.batch_size * batches_held(threads)) as u64;
     let floats = copies * numbers as u64 + (slots + sums) * trained as u64 + ahead;
     Ok(arena + 4 * floats)
 }
@@ -102,9 +117,16 @@ mod tests {
         let whole = fit(u64::MAX, 12).unwrap();
         assert_eq!((whole.batch_size, whole.accumulate), (12, 1));
         assert_eq!(whole.bytes, whole.whole_bytes);
-        let cut = fit(whole.bytes - 1, 12).unwrap();
+        assert_eq!(whole.recompute, Recompute::Nothing);
+        let again = fit(whole.bytes - 1, 12).unwrap();
+        assert_eq!((again.batch_size, again.accumulate), (12, 1));
+        assert_eq!(again.recompute, Recompute::Cheap);
+        assert!(again.bytes < whole.bytes && again.whole_bytes == whole.bytes);
+        let all = fit(again.bytes - 1, 12).unwrap();
+        assert_eq!((all.batch_size, all.recompute), (12, Recompute::Stages));
+        let cut = fit(all.bytes - 1, 12).unwrap();
         assert_eq!((cut.batch_size, cut.accumulate), (6, 2));
-        assert!(cut.bytes < whole.bytes);
+        assert!(cut.bytes < all.bytes);
         let more = fit(cut.bytes - 1, 12).unwrap();
         assert_eq!(more.batch_size as u64 * more.accumulate, 12);
         assert!(more.batch_size < 6 && more.bytes < cut.bytes);

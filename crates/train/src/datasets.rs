@@ -1,9 +1,10 @@
 //! What a run trains on and is validated on.
 
-use crate::{TrainConfig, TrainError};
+use crate::{Links, TrainConfig, TrainError};
 use inception_data::shapes::ShapesConfig;
 use inception_data::{
-    Augment, Dataset, DatasetSpec, Holdout, OpenOptions, Pipeline, Preprocess, Report, Split,
+    Augment, Dataset, DatasetSpec, FolderOptions, FollowSymlinks, Holdout, OpenOptions, Pipeline,
+    Preprocess, Report, Split,
 };
 use std::sync::Arc;
 
@@ -28,6 +29,14 @@ impl Datasets {
         let spec = DatasetSpec::parse(&config.data)?;
         let mut options = OpenOptions {
             data_dir: config.data_dir.clone(),
+            folder: FolderOptions {
+                follow_symlinks: match config.follow_symlinks {
+                    Links::Inside => FollowSymlinks::InsideRoot,
+                    Links::Everywhere => FollowSymlinks::Everywhere,
+                    Links::Never => FollowSymlinks::Never,
+                },
+                ..FolderOptions::default()
+            },
             holdout: config.holdout.map(|fraction| Holdout {
                 fraction,
                 seed: config.seed,

@@ -24,8 +24,8 @@ mod weights;
 pub use budget::Fit;
 pub use checkpoint::Best;
 pub use config::{
-    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
-    ParamRule, Precision, ScheduleName, TrainConfig,
+    AuxHeads, BadImages, InitMode, InitializerName, Links, NonFinitePolicy, OptimizerName, Order,
+    ParamRule, Precision, Recompute, ScheduleName, TrainConfig,
 };
 pub use datasets::Datasets;
 pub use doctor::Stability;

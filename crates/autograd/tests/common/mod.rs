@@ -7,8 +7,8 @@
 
 use inception_autograd::gradcheck::{CheckParams, Problem};
 use inception_autograd::{
-    DType, Executor, Graph, ParamId, Passes, Plan, PlanOptions, RunKey, Var, differentiate,
-    optimise,
+    DType, Executor, Graph, ParamId, Passes, Plan, PlanOptions, Recompute, RunKey, Var,
+    differentiate, optimise, recompute,
 };
 use inception_ops::{PadCount, Window};
 use inception_tensor::{Pool, Shape, Stream, Tensor};
@@ -123,7 +123,7 @@ pub fn random_net(seed: u64, operators: usize) -> (Net, Var) {
     let mut values = vec![net.map(shape)];
     for i in 0..operators {
         let x = values[net.below(values.len())];
-        let path = format!("op{i}");
+        let path = format!("stage{}.op{i}", i / 4);
         let y = match net.below(10) {
             0 | 1 => {
                 let (c, bias) = (1 + net.below(4), net.below(2) == 0);
@@ -182,8 +182,14 @@ pub struct Run {
 }
 
 pub fn run(net: &Net, loss: Var, passes: Passes, threads: usize) -> Run {
+    run_again(net, loss, passes, Recompute::Nothing, threads)
+}
+
+/// The same with maps made again.
+pub fn run_again(net: &Net, loss: Var, passes: Passes, what: Recompute, threads: usize) -> Run {
     let mut graph = net.graph.clone();
     optimise(&mut graph, &[loss], &passes);
+    let forward = graph.nodes().len();
     let wrt: Vec<(ParamId, Var)> = graph.params().collect();
     let vars: Vec<Var> = wrt.iter().map(|p| p.1).collect();
     let grads = differentiate(&mut graph, loss, &vars).unwrap();
@@ -193,6 +199,7 @@ pub fn run(net: &Net, loss: Var, passes: Passes, threads: usize) -> Run {
         .collect();
     let mut keep = vec![loss];
     keep.extend(grads.iter().map(|g| g.1));
+    recompute(&mut graph, forward, &keep, what);
     let options = PlanOptions {
         passes,
         element_bytes: 8,

@@ -23,7 +23,7 @@ const PAGE: &str = "report.html";
 /// Images that the page shows because they were answered worst.
 const WORST: usize = 24;
 /// Images that a network runs on at a time.
-const BATCH: usize = 64;
+const BATCH: usize = 32;
 
 /// Write a page about a run: curves, stability, confusion, calibration, worst images
 ///
@@ -139,7 +139,9 @@ impl Source<'_> {
         };
         let mut predictors = [Predictor::new(weights, &predictor)?];
         let settings = EvalConfig {
-            batch_size: BATCH.min(validation.len().max(1)),
+            batch_size: BATCH
+                .min(self.config.batch_size)
+                .min(validation.len().max(1)),
             workers: self.config.workers.unwrap_or(1),
             bad_images: BadImages::Skip {
                 at_most: validation.len() as u64,

@@ -13,7 +13,8 @@ use anyhow::Result;
 pub(crate) use flags::TrainArgs;
 use inception_data::{DatasetSpec, escape_path};
 use inception_train::{
-    Datasets, Fit, OnDifference, ResumeOptions, TrainConfig, TrainError, Trainer, create_run_dir,
+    Datasets, Fit, OnDifference, Recompute, ResumeOptions, TrainConfig, TrainError, Trainer,
+    create_run_dir,
 };
 use observer::Progress;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,8 @@ pub(crate) fn run(args: &TrainArgs) -> Result<Outcome> {
     match ended? {
         inception_train::Outcome::Finished { best } => {
             let seconds = start.elapsed().as_secs_f64();
+            // The page runs a network of its own, which must fit where the trainer did.
+            trainer.release();
             let page = write_page(&trainer, talk);
             report::finished(args, &trainer, best, seconds, page.as_deref())?;
             Ok(Outcome::Done)
@@ -117,17 +120,23 @@ fn fit(budget: u64, config: &mut TrainConfig, datasets: &Datasets, talk: Talk) -
     let found = Fit::within(budget, config, &model)?;
     let whole = config.batch_size;
     (config.batch_size, config.accumulate) = (found.batch_size, found.accumulate);
+    config.recompute = found.recompute;
     let bytes = numbers::bytes;
     talk.say(&format!(
-        "memory budget {}: batches of {}, {} a step: {}{}",
+        "memory budget {}: batches of {}, {} a step, {}: {}{}",
         bytes(budget),
         found.batch_size,
         found.accumulate,
+        match found.recompute {
+            Recompute::Nothing => "all maps kept",
+            Recompute::Cheap => "maps of normalisations and pools made again",
+            Recompute::Stages => "maps inside of stages made again",
+        },
         bytes(found.bytes),
-        match found.batch_size == whole {
+        match found.bytes == found.whole_bytes {
             true => String::new(),
             false => format!(
-                " (batches of {whole} would need {})",
+                " (batches of {whole} with all maps kept would need {})",
                 bytes(found.whole_bytes)
             ),
         }

@@ -19,27 +19,6 @@ pub enum Order {
     },
 }
 
-/// Which part of every epoch this process has, when several train together.
-///
-/// All processes share one order, which depends on the seed alone, and the parts are equally
-/// long: up to `ranks − 1` items are left out at the end of an epoch. Of a shuffled order
-/// each process has every `ranks`-th item, so the batches of all processes together are the
-/// batch that one process would have; of [`Order::Runs`] each has a piece, so that it reads
-/// shards of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// This process, from 0.
-    pub rank: usize,
-    /// How many processes.
-    pub ranks: usize,
-}
-
-impl Default for Share {
-    fn default() -> Self {
-        Self { rank: 0, ranks: 1 }
-    }
-}
-
 /// What happens to the items that fill no whole batch at the end of an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LastBatch {
@@ -93,8 +72,6 @@ pub struct LoaderConfig {
     pub seed: u64,
     /// What happens to items that cannot be read.
     pub bad_images: BadImages,
-    /// Which part of an epoch is read.
-    pub share: Share,
     /// Where to begin.
     pub start: Position,
     /// The epoch to end before; endless when `None`.
@@ -111,7 +88,6 @@ impl Default for LoaderConfig {
             prefetch: 3,
             seed: 0,
             bad_images: BadImages::default(),
-            share: Share::default(),
             start: Position::default(),
             epochs: None,
         }
@@ -136,10 +112,6 @@ impl LoaderConfig {
         let usage = |message: String| Err(DataError::Usage(message));
         if self.batch_size == 0 {
             return usage("a batch has at least 1 item, found 0".into());
-        }
-        let Share { rank, ranks } = self.share;
-        if rank >= ranks {
-            return usage(format!("rank {rank} of {ranks}: ranks count from 0"));
         }
         if self.order == (Order::Runs { mix: 0 }) {
             return usage("shards are read at least 1 at a time, found 0".into());

@@ -7,7 +7,7 @@ mod queue;
 mod source;
 
 pub use batch::{Batch, SkippedItem};
-pub use config::{BadImages, LastBatch, LoaderConfig, Order, Position, Share};
+pub use config::{BadImages, LastBatch, LoaderConfig, Order, Position};
 
 use crate::{DataError, Dataset, Transform};
 use queue::Queue;

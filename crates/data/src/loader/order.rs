@@ -1,6 +1,6 @@
 //! The order in which an epoch visits the items.
 
-use super::{LoaderConfig, Order, Share};
+use super::{LoaderConfig, Order};
 use crate::Dataset;
 use inception_tensor::{Stream, fnv1a};
 use std::ops::Range;
@@ -15,11 +15,8 @@ const KEPT: usize = 4;
 /// Computes each epoch's order once.
 pub(super) struct Orders {
     order: Order,
-    share: Share,
     seed: u64,
-    /// Items of the dataset, and of this process's share.
     len: usize,
-    shared: usize,
     runs: Vec<Range<usize>>,
     kept: Mutex<Vec<(u64, Arc<[u32]>)>>,
 }
@@ -34,27 +31,20 @@ impl Orders {
         }
         Self {
             order: config.order,
-            share: config.share,
             seed: config.seed,
-            shared: len / config.share.ranks,
             len,
             runs,
             kept: Mutex::default(),
         }
     }
 
-    /// Items of this process in an epoch.
-    pub(super) fn shared(&self) -> usize {
-        self.shared
+    /// Items of an epoch.
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
-    /// Appends the items at `places` of this process's part of epoch `epoch` to `items`.
+    /// Appends the items at `places` of epoch `epoch` to `items`.
     pub(super) fn items(&self, epoch: u64, places: Range<usize>, items: &mut Vec<usize>) {
-        let Share { rank, ranks } = self.share;
-        let places = places.map(|place| match self.order {
-            Order::Runs { .. } => rank * self.shared + place,
-            Order::Shuffled | Order::Sequential => place * ranks + rank,
-        });
         if self.order == Order::Sequential {
             items.extend(places);
             return;

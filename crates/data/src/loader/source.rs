@@ -27,7 +27,7 @@ impl Source {
     ) -> Result<Self, DataError> {
         config.validate()?;
         let orders = Orders::new(dataset.as_ref(), &config);
-        let batches_per_epoch = count_batches(dataset.len(), orders.shared(), &config)?;
+        let batches_per_epoch = count_batches(orders.len(), &config)?;
         let image = transform.output();
         image
             .checked_len()
@@ -118,7 +118,7 @@ impl Source {
         batch.index_in_epoch = position.batch;
         batch.image = Some(self.image);
         let start = position.batch as usize * self.config.batch_size;
-        let places = start..(start + self.config.batch_size).min(self.orders.shared());
+        let places = start..(start + self.config.batch_size).min(self.orders.len());
         let size = self.image.len();
         batch.images.resize(places.len() * size, 0.0);
         batch.items.clear();
@@ -156,19 +156,14 @@ impl Source {
     }
 }
 
-/// Batches an epoch has for a process whose share of `all` items is `len`.
-fn count_batches(all: usize, len: usize, config: &LoaderConfig) -> Result<u64, DataError> {
+/// Batches that an epoch of `len` items has.
+fn count_batches(len: usize, config: &LoaderConfig) -> Result<u64, DataError> {
     let size = config.batch_size;
-    if all == 0 {
+    if len == 0 {
         return Err(DataError::Usage("the data set has no items".into()));
     }
-    if u32::try_from(all).is_err() {
-        let message = format!("a data set has at most {} items, found {all}", u32::MAX);
-        return Err(DataError::Usage(message));
-    }
-    if len == 0 {
-        let ranks = config.share.ranks;
-        let message = format!("the data set has {all} items, fewer than {ranks} processes");
+    if u32::try_from(len).is_err() {
+        let message = format!("a data set has at most {} items, found {len}", u32::MAX);
         return Err(DataError::Usage(message));
     }
     match config.last_batch {

@@ -49,14 +49,40 @@ pub enum AuxHeads {
     Drop,
 }
 
-/// The order of training images.
+/// The order of training images: `shuffled`, `sequential` or `shards:N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(into = "String", try_from = "String")]
 pub enum Order {
     /// Another random one in each epoch.
     Shuffled,
     /// The data set's.
     Sequential,
+    /// Shards in another random order in each epoch, the images of so many at a time shuffled.
+    Shards(usize),
+}
+
+/// Which symbolic links in folders of images are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Links {
+    /// Those whose target lies in the data set's folder.
+    Inside,
+    /// All.
+    Everywhere,
+    /// None.
+    Never,
+}
+
+/// Which maps of a forward pass are made again in the backward pass instead of kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recompute {
+    /// None.
+    Nothing,
+    /// Those of normalisations and pools.
+    Cheap,
+    /// All but those between the stages of the network.
+    Stages,
 }
 
 /// What the maps of the forward pass are kept in until the backward pass has read them.
@@ -151,6 +177,30 @@ impl FromStr for BadImages {
     }
 }
 
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shuffled => write!(f, "shuffled"),
+            Self::Sequential => write!(f, "sequential"),
+            Self::Shards(n) => write!(f, "shards:{n}"),
+        }
+    }
+}
+
+impl FromStr for Order {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.split_once(':')) {
+            ("shuffled", _) => Some(Self::Shuffled),
+            ("sequential", _) => Some(Self::Sequential),
+            (_, Some(("shards", n))) => n.parse().ok().filter(|&n| n > 0).map(Self::Shards),
+            _ => None,
+        }
+        .ok_or_else(|| format!("order: expected shuffled, sequential or shards:N, found {text:?}"))
+    }
+}
+
 impl fmt::Display for NonFinitePolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { skip, rollback } = self;
@@ -203,4 +253,4 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(BadImages, NonFinitePolicy);
+as_text!(BadImages, NonFinitePolicy, Order);

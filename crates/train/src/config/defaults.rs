@@ -1,8 +1,8 @@
 //! What a run does when it is told nothing.
 
 use super::{
-    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
-    Precision, ScheduleName,
+    AuxHeads, BadImages, InitMode, InitializerName, Links, NonFinitePolicy, OptimizerName, Order,
+    Precision, Recompute, ScheduleName,
 };
 use crate::TrainConfig;
 
@@ -11,6 +11,7 @@ impl Default for TrainConfig {
         Self {
             data: "shapes".into(),
             data_dir: None,
+            follow_symlinks: Links::Inside,
             holdout: None,
             model: "inception-small".into(),
             input: None,
@@ -21,6 +22,7 @@ impl Default for TrainConfig {
             steps: None,
             batch_size: 64,
             accumulate: 1,
+            recompute: Recompute::Nothing,
             optimizer: OptimizerName::Sgd,
             lr: 0.05,
             momentum: 0.9,

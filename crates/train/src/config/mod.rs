@@ -8,8 +8,8 @@ mod tests;
 mod validate;
 
 pub use choices::{
-    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
-    Precision, ScheduleName,
+    AuxHeads, BadImages, InitMode, InitializerName, Links, NonFinitePolicy, OptimizerName, Order,
+    Precision, Recompute, ScheduleName,
 };
 
 pub use rule::ParamRule;
@@ -44,6 +44,8 @@ pub struct TrainConfig {
     /// Where named data sets live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
+    /// Which symbolic links in folders of images are followed.
+    pub follow_symlinks: Links,
     /// Share of each class of the training set that is validated on instead of trained on;
     /// the data set's own validation set where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +73,8 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// Batches whose gradients one update takes the mean of.
     pub accumulate: u64,
+    /// Which maps are made again in the backward pass to save memory. Changes no result.
+    pub recompute: Recompute,
     /// The update rule.
     pub optimizer: OptimizerName,
     /// The highest learning rate.
@@ -186,12 +190,14 @@ impl TrainConfig {
         Self { epochs, ..self }
     }
 
-    /// The settings without those that change no result: `threads`, `workers` and `keep`.
+    /// The settings without those that change no result: `threads`, `workers`, `keep` and
+    /// `recompute`.
     pub fn essential(&self) -> Self {
         Self {
             threads: None,
             workers: None,
             keep: Self::default().keep,
+            recompute: Self::default().recompute,
             ..self.clone()
         }
     }
@@ -298,6 +304,11 @@ impl TrainConfig {
             storage: match self.precision {
                 Precision::F32 => Storage::Real,
                 Precision::Bf16 => Storage::Bf16,
+            },
+            recompute: match self.recompute {
+                Recompute::Nothing => inception_autograd::Recompute::Nothing,
+                Recompute::Cheap => inception_autograd::Recompute::Cheap,
+                Recompute::Stages => inception_autograd::Recompute::Stages,
             },
         })
     }

@@ -1,7 +1,7 @@
 //! Checks of settings, each naming the setting, its value and its range.
 
 use crate::range::{Range, check_count};
-use crate::{TrainConfig, TrainError};
+use crate::{Precision, Recompute, TrainConfig, TrainError};
 use inception_autograd::Passes;
 use inception_data::{Augment, Preprocess};
 use inception_tensor::Pool;
@@ -19,6 +19,11 @@ impl TrainConfig {
         self.schedule().validate()?;
         self.validate_loss()?;
         self.validate_words()?;
+        if self.precision == Precision::Bf16 && self.recompute != Recompute::Nothing {
+            return Err(TrainError::Usage(
+                "recompute: maps that are kept in bf16 are not made again: expected nothing".into(),
+            ));
+        }
         if let Some(threads) = self.threads {
             check_count("threads", threads as u64, 1..=Pool::MAX_THREADS as u64)?;
         }

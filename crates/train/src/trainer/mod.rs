@@ -100,6 +100,12 @@ impl Trainer {
         &self.state.params
     }
 
+    /// Gives the memory of plans and of images read ahead back; another run takes it again.
+    pub fn release(&mut self) {
+        self.loader = None;
+        self.plans.release();
+    }
+
     /// How many steps were made.
     pub fn steps(&self) -> u64 {
         self.state.counters.step

@@ -146,6 +146,13 @@ impl Plans {
         Ok(())
     }
 
+    /// Gives the memory back.
+    pub(super) fn release(&mut self) {
+        if let Some(holder) = self.holder.take() {
+            drop(self.executor(holder).take_memory());
+        }
+    }
+
     fn executor(&mut self, of: Holder) -> &mut Executor<f32> {
         let executor = match of {
             Holder::Train(images) => self.train.get_mut(&images).map(|p| &mut p.executor),

@@ -202,6 +202,7 @@ impl Trainer {
             order: match self.config.order {
                 Order::Shuffled => inception_data::Order::Shuffled,
                 Order::Sequential => inception_data::Order::Sequential,
+                Order::Shards(mix) => inception_data::Order::Runs { mix },
             },
             workers: self.workers,
             prefetch: batches_ahead(self.workers),

@@ -3,8 +3,8 @@
 use crate::args::{ByteSize, Common, InputShape};
 use clap::Args;
 use inception_train::{
-    AuxHeads, BadImages, InitMode, InitializerName, NonFinitePolicy, OptimizerName, Order,
-    ParamRule, Precision, ScheduleName, TrainConfig,
+    AuxHeads, BadImages, InitMode, InitializerName, Links, NonFinitePolicy, OptimizerName, Order,
+    ParamRule, Precision, Recompute, ScheduleName, TrainConfig,
 };
 use serde::de::DeserializeOwned;
 use std::path::PathBuf;
@@ -23,6 +23,10 @@ pub(crate) struct TrainArgs {
     /// Where named data sets live
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     data_dir: Option<PathBuf>,
+    /// Which symbolic links in folders of images are followed: inside (the data set's folder),
+    /// everywhere or never [default: inside]
+    #[arg(long, value_name = "WHICH", value_parser = word::<Links>, help_heading = "Data")]
+    follow_symlinks: Option<Links>,
     /// Validate on this share of the training set instead of the data set's own part
     #[arg(long, value_name = "X", help_heading = "Data")]
     holdout: Option<f64>,
@@ -39,8 +43,9 @@ pub(crate) struct TrainArgs {
     /// Visit training images in the data set's order
     #[arg(long, conflicts_with = "order", help_heading = "Data")]
     no_shuffle: bool,
-    /// Order of training images: shuffled or sequential
-    #[arg(long, value_name = "NAME", value_parser = word::<Order>, help_heading = "Data")]
+    /// Order of training images: shuffled, sequential, or shards:N to visit archives in random
+    /// order and shuffle the images of N at a time
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
     order: Option<Order>,
     /// Images that cannot be read: fail, or skip:N to leave out up to N an epoch
     #[arg(long, value_name = "POLICY", help_heading = "Data")]
@@ -109,10 +114,14 @@ pub(crate) struct TrainArgs {
     /// Images in a batch
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub(super) batch_size: Option<usize>,
-    /// Cut steps into batches that fit so much memory, such as 800MB or 2GiB; says what was
-    /// chosen before the first step
+    /// Make maps again and cut steps into batches so that they fit so much memory, such as
+    /// 800MB or 2GiB; says what was chosen before the first step
     #[arg(long, value_name = "SIZE", help_heading = "Training")]
     pub(super) memory_budget: Option<ByteSize>,
+    /// Maps made again in the backward pass instead of kept: nothing, cheap (normalisations and
+    /// pools) or stages (all but those between stages); to the same bits
+    #[arg(long, value_name = "NAME", value_parser = word::<Recompute>, help_heading = "Training")]
+    recompute: Option<Recompute>,
     /// Batches whose gradients one update takes the mean of
     #[arg(long, value_name = "N", help_heading = "Training")]
     accumulate: Option<u64>,
@@ -295,6 +304,7 @@ impl TrainArgs {
     fn apply_data(&self, config: &mut TrainConfig) {
         set(&mut config.data, &self.data);
         set_some(&mut config.data_dir, &self.data_dir);
+        set(&mut config.follow_symlinks, &self.follow_symlinks);
         set_some(&mut config.holdout, &self.holdout);
         set(&mut config.augment, &self.augment);
         set(&mut config.mixup, &self.mixup);
@@ -331,6 +341,7 @@ impl TrainArgs {
     fn apply_optimiser(&self, config: &mut TrainConfig) {
         set(&mut config.batch_size, &self.batch_size);
         set(&mut config.accumulate, &self.accumulate);
+        set(&mut config.recompute, &self.recompute);
         set(&mut config.optimizer, &self.optimizer);
         set(&mut config.lr, &self.lr);
         set(&mut config.momentum, &self.momentum);
