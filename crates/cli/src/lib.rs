@@ -9,6 +9,7 @@ mod config_file;
 mod defaults;
 mod errors;
 mod exit;
+mod hub;
 mod numbers;
 mod output;
 mod pictures;

@@ -33,7 +33,7 @@ pub use decode::{
 };
 pub use error::{DataError, ErrorKind};
 pub use escape::{escape, escape_path};
-pub use fetch::{FetchEvent, Fetchable, RemoteFile, fetch_files};
+pub use fetch::{DownloadError, FetchEvent, Fetchable, RemoteFile, download, fetch_files};
 pub use folder::{EmptyClasses, Folder, FolderLimits, FolderOptions, FollowSymlinks, OpenedFolder};
 pub use idx::{FASHION_MNIST_CLASSES, FASHION_MNIST_SYSTEM_DIR, FashionMnist, Idx};
 pub use loader::{

@@ -19,6 +19,10 @@ pub enum DeployError {
     /// A file of another tool is damaged, not supported, above a limit, or cannot be read.
     #[error(transparent)]
     Format(#[from] FormatError),
+    /// A file of a hub cannot be had.
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    Hub(#[from] crate::hub::HubError),
     /// The graph in a file cannot become a model.
     #[error("{}: {source}", escape_path(.path))]
     Import {
@@ -94,6 +98,8 @@ impl DeployError {
         match self {
             Self::Store(error) => error.exit_code(),
             Self::Format(error) => error.exit_code(),
+            #[cfg(feature = "hub")]
+            Self::Hub(error) => error.exit_code(),
             Self::Import { source, .. } => match source {
                 ImportError::TooLarge { .. } => 3,
                 _ => 4,

@@ -6,6 +6,8 @@ pub mod convert;
 mod error;
 mod evaluate;
 mod features;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod observer;
 pub mod onnx;
 mod predictor;

@@ -29,8 +29,9 @@ pub(crate) struct WeightsArgs {
 }
 
 impl WeightsArgs {
-    /// Loads a file and says what is odd about it.
+    /// Loads a file, of a hub where its name says so, and says what is odd about it.
     pub(crate) fn load(&self, path: &Path, talk: Talk) -> Result<Weights> {
+        let path = &*crate::hub::resolve(path, talk)?;
         let options = LoadOptions {
             model: self.model.model.clone(),
             model_options: self.model.options(),

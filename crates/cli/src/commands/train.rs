@@ -91,6 +91,9 @@ fn settings(args: &TrainArgs) -> Result<TrainConfig> {
 /// A run in a new folder.
 fn begin(args: &TrainArgs) -> Result<Trainer> {
     let mut config = settings(args)?;
+    if let Some(path) = &mut config.init {
+        *path = crate::hub::resolve(path, args.common.talk())?.into_owned();
+    }
     let datasets = Datasets::open(&config)?;
     if args.batch_size.is_none() {
         // A recipe's batch may be more than a small data set has.

@@ -4,6 +4,8 @@ use super::{Id, Problem};
 use crate::exit::{Failure, MALFORMED};
 use anyhow::Error;
 use inception_data::{DataError, ErrorKind, escape_path};
+#[cfg(feature = "hub")]
+use inception_deploy::hub::HubError;
 use inception_deploy::{DeployError, onnx::ImportError};
 use inception_formats::FormatError;
 use inception_nn::NnError;
@@ -200,7 +202,34 @@ fn deploy(error: &DeployError, problem: &mut Problem) {
         }
         DeployError::Memory { .. } => problem.id = Id::Memory,
         DeployError::Usage(_) => problem.id = Id::WeightsSetting,
+        #[cfg(feature = "hub")]
+        DeployError::Hub(error) => hub(error, problem),
         other => problem.id = Id::of_code(other.exit_code()),
+    }
+}
+
+#[cfg(feature = "hub")]
+fn hub(error: &HubError, problem: &mut Problem) {
+    match error {
+        HubError::Name { .. } | HubError::NoCache => problem.id = Id::HubName,
+        HubError::Answer { .. } => problem.id = Id::HubDigest,
+        HubError::Digest {
+            path,
+            expected,
+            found,
+        } => {
+            problem.id = Id::HubDigest;
+            file(problem, path);
+            problem.expected = Some(expected.clone());
+            problem.found = Some(found.clone());
+        }
+        HubError::File(error) => data(error, problem),
+        HubError::Store(error) => store(error, problem),
+        HubError::Io { path, .. } => {
+            problem.id = Id::StoreIo;
+            file(problem, path);
+        }
+        _ => problem.id = Id::Hub,
     }
 }
 

@@ -43,6 +43,7 @@ ids! {
     Target = "U-107", USAGE, "what would be written over is a link, a folder or a device";
     Locked = "U-108", USAGE, "another process works in the folder";
     ArchiveContent = "U-109", USAGE, "what would be written cannot be read back";
+    HubName = "U-110", USAGE, "the name of a file on a hub has another form than hf:OWNER/NAME@REVISION:FILE, or there is no place to keep it";
     Misfit = "W-101", MALFORMED, "the tensors of a file are not those of the model";
     Description = "W-102", MALFORMED, "what a file of weights says about itself is malformed, or contradicts itself";
     RegularFile = "W-103", MALFORMED, "the file is a folder, a pipe or a device";
@@ -71,6 +72,7 @@ ids! {
     HeaderDigest = "W-126", MALFORMED, "the header is not the one that was written";
     TensorDigest = "W-127", MALFORMED, "a tensor's bytes are not the ones that were written";
     Foreign = "W-128", MALFORMED, "a file of another tool's weights is not what its format asks for, or holds what is not read here";
+    HubDigest = "W-129", MALFORMED, "a file of a hub is not the one that its digest names, or the hub gives no digest";
     Weights = "W-199", MALFORMED, "a file of weights breaks a rule that has no id of its own";
     Checkpoint = "C-101", MALFORMED, "a checkpoint's state is not what this version writes";
     Differs = "C-102", MALFORMED, "a run was begun with other settings or data";
@@ -87,6 +89,7 @@ ids! {
     DataIo = "S-102", IO, "the operating system refuses to read data";
     RunIo = "S-103", IO, "the operating system refuses to read or write a file of a run";
     OtherIo = "S-104", IO, "the operating system refuses something else";
+    Hub = "S-105", IO, "a file of a hub does not exist, is refused, or cannot be reached and is not in the cache";
     Diverged = "N-101", NUMERIC, "losses, gradients or weights stopped being numbers";
     NotANumber = "N-102", NUMERIC, "a result is not a number";
     Other = "X-101", OTHER, "anything else";

@@ -1,6 +1,5 @@
 //! One file over HTTP, going on where an earlier try stopped.
 
-use super::FetchEvent;
 use crate::{DataError, escape_path};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -23,14 +22,51 @@ enum Tried {
     StartAgain,
 }
 
-/// Downloads `url` into `part`, which may hold its beginning.
-pub(super) fn download(
+/// Why a download ended.
+#[derive(Debug)]
+pub enum DownloadError {
+    /// The server answers with this status.
+    Status(u16),
+    /// No answer, or none that goes on; what was received is kept.
+    Unreachable(String),
+    /// The file cannot be written.
+    File(DataError),
+}
+
+impl DownloadError {
+    /// The same as an error of the set that lies in `dir`.
+    pub(super) fn of_set(self, url: &str, dir: &Path) -> DataError {
+        let message = match self {
+            Self::File(error) => return error,
+            Self::Status(status) => format!("the server answers with status {status}"),
+            Self::Unreachable(why) => format!(
+                "{why}; get the file in another way and put it into {}, or name another source \
+                 with --from; what was received is kept",
+                escape_path(dir)
+            ),
+        };
+        DataError::Fetch {
+            url: url.to_owned(),
+            message,
+        }
+    }
+}
+
+/// Downloads `url` into `part`, which may hold its beginning, and makes it durable.
+///
+/// `tell` hears how many bytes are on disk, and how many there are in all where the server
+/// says so. `bearer` is a token that is shown to the host of `url` alone, not to one that it
+/// sends us on to.
+///
+/// # Errors
+/// When the server refuses, three tries bring no byte, or the file cannot be written.
+pub fn download(
     url: &str,
+    bearer: Option<&str>,
     part: &Path,
-    dir: &Path,
-    tell: &mut dyn FnMut(FetchEvent<'_>),
-) -> Result<(), DataError> {
-    let io = |e| DataError::io(part, e);
+    tell: &mut dyn FnMut(u64, Option<u64>),
+) -> Result<(), DownloadError> {
+    let io = |e| DownloadError::File(DataError::io(part, e));
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_connect(Some(ANSWER))
@@ -48,52 +84,40 @@ pub(super) fn download(
     let mut idle = 0;
     loop {
         let before = file.seek(SeekFrom::End(0)).map_err(io)?;
-        match attempt(&agent, url, &mut file, part, before, tell)? {
+        let mut request = agent.get(url);
+        if let Some(token) = bearer {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        if before > 0 {
+            request = request.header("Range", format!("bytes={before}-"));
+        }
+        match attempt(request, &mut file, part, before, tell)? {
             Tried::Done => return file.sync_all().map_err(io),
             Tried::StartAgain => idle += 1,
             Tried::Broken(_) if file.metadata().map_err(io)?.len() > before => idle = 0,
             Tried::Broken(why) => {
                 idle += 1;
                 if idle == TRIES {
-                    return Err(unreachable(url, dir, &why));
+                    return Err(DownloadError::Unreachable(why));
                 }
             }
         }
         if idle == TRIES {
-            return Err(unreachable(
-                url,
-                dir,
-                "it answers with other bytes each time",
-            ));
+            let why = "it answers with other bytes each time";
+            return Err(DownloadError::Unreachable(why.to_owned()));
         }
-    }
-}
-
-fn unreachable(url: &str, dir: &Path, why: &str) -> DataError {
-    DataError::Fetch {
-        url: url.to_owned(),
-        message: format!(
-            "{why}; get the file in another way and put it into {}, or name another source \
-             with --from; what was received is kept",
-            escape_path(dir)
-        ),
     }
 }
 
 /// Asks for the bytes from `at` on and appends them.
 fn attempt(
-    agent: &ureq::Agent,
-    url: &str,
+    request: ureq::RequestBuilder<ureq::typestate::WithoutBody>,
     file: &mut File,
     part: &Path,
     at: u64,
-    tell: &mut dyn FnMut(FetchEvent<'_>),
-) -> Result<Tried, DataError> {
-    let io = |e| DataError::io(part, e);
-    let mut request = agent.get(url);
-    if at > 0 {
-        request = request.header("Range", format!("bytes={at}-"));
-    }
+    tell: &mut dyn FnMut(u64, Option<u64>),
+) -> Result<Tried, DownloadError> {
+    let io = |e| DownloadError::File(DataError::io(part, e));
     let response = match request.call() {
         Ok(response) => response,
         Err(error) => return Ok(Tried::Broken(error.to_string())),
@@ -115,12 +139,7 @@ fn attempt(
             file.set_len(0).map_err(io)?;
             return Ok(Tried::StartAgain);
         }
-        status => {
-            return Err(DataError::Fetch {
-                url: url.to_owned(),
-                message: format!("the server answers with status {status}"),
-            });
-        }
+        status => return Err(DownloadError::Status(status)),
     };
     let total = length.map(|n| start + n);
     let mut body = response.into_body().into_reader();
@@ -135,7 +154,7 @@ fn attempt(
             Ok(n) => {
                 file.write_all(&buffer[..n]).map_err(io)?;
                 bytes += n as u64;
-                tell(FetchEvent::Progress { url, bytes, total });
+                tell(bytes, total);
             }
             Err(error) => return Ok(Tried::Broken(error.to_string())),
         }

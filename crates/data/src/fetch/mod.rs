@@ -3,6 +3,8 @@
 mod http;
 mod unpack;
 
+pub use http::{DownloadError, download};
+
 use crate::{CifarKind, DataError, escape_path};
 use md5::{Digest, Md5};
 use std::fmt::Write;
@@ -180,7 +182,14 @@ pub fn fetch_files(
         }
         let part = dir.join(format!("{}.part", file.name));
         let url = format!("{}/{}", base.trim_end_matches('/'), file.name);
-        http::download(&url, &part, dir, tell)?;
+        let mut progress = |bytes, total| {
+            tell(FetchEvent::Progress {
+                url: &url,
+                bytes,
+                total,
+            });
+        };
+        http::download(&url, None, &part, &mut progress).map_err(|e| e.of_set(&url, dir))?;
         if let Err(error) = verify(&part, &file.md5) {
             // Going on from wrong bytes would never end well.
             std::fs::remove_file(&part).map_err(|e| DataError::io(&part, e))?;
