@@ -50,27 +50,11 @@ static OUTER: [[Sized<OuterTile>; 2]; 6] = [
     [outer::<6, 1>, outer::<6, 2>],
 ];
 
-/// The parts of an output tile that are at most [`TILE`] columns wide.
-fn halves(finish: Finish) -> impl Iterator<Item = (usize, Finish)> {
-    (0..finish.columns).step_by(TILE).map(move |start| {
-        let part = Finish {
-            c: finish.c.wrapping_add(start),
-            columns: (finish.columns - start).min(TILE),
-            bias: match finish.bias.is_null() {
-                true => finish.bias,
-                false => finish.bias.wrapping_add(start),
-            },
-            ..finish
-        };
-        (start, part)
-    })
-}
-
 impl Isa for Avx2 {
     const ROWS: usize = 6;
 
     unsafe fn rows(self, tile: RowsTile, finish: Finish) {
-        for (start, finish) in halves(finish) {
+        for (start, finish) in finish.parts(TILE) {
             let b = tile.b.wrapping_add(start);
             // SAFETY: `self` proves the instructions; the caller's obligations hold for each
             // part of the columns.
@@ -81,7 +65,7 @@ impl Isa for Avx2 {
     }
 
     unsafe fn outer(self, tile: OuterTile, finish: Finish) {
-        for (start, finish) in halves(finish) {
+        for (start, finish) in finish.parts(TILE) {
             let b = tile.b.wrapping_add(start);
             // SAFETY: `self` proves the instructions; the caller's obligations hold for each
             // part of the columns.

@@ -1,7 +1,8 @@
 //! Micro-kernels: the innermost products, one file for each set of instructions.
 //!
 //! All of them compute the same sums: an output element is one chain of fused multiply-adds
-//! over `k` in order, whatever the width of a vector. So AVX-512 and AVX2 give the same bits.
+//! over `k` in order, whatever the width of a vector. So AVX-512, AVX2 and NEON give the same
+//! bits.
 //! The portable way goes through `matrixmultiply`, which cuts `k` into blocks of its own.
 
 #[cfg(target_arch = "x86_64")]
@@ -10,6 +11,10 @@ pub(crate) mod avx2;
 pub(crate) mod avx512;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod dot;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
+#[cfg(test)]
+mod tests;
 mod vectorize;
 
 pub use vectorize::Vectorize;
@@ -33,6 +38,8 @@ pub enum Kernel {
     Avx512,
     /// 6 × 16 tiles in AVX2 registers, with FMA.
     Avx2,
+    /// 6 × 16 tiles in NEON registers.
+    Neon,
     /// `matrixmultiply`, which picks instructions by itself; also what `f64` runs on.
     Portable,
 }
@@ -41,7 +48,7 @@ pub enum Kernel {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum KernelError {
     /// The name is none of a kernel's.
-    #[error("{VARIABLE}={found}: there are avx512, avx2, portable")]
+    #[error("{VARIABLE}={found}: there are avx512, avx2, neon, portable")]
     Unknown {
         /// What was found.
         found: String,
@@ -56,13 +63,14 @@ pub enum KernelError {
 
 impl Kernel {
     /// All kernels, fastest first.
-    pub const ALL: [Self; 3] = [Self::Avx512, Self::Avx2, Self::Portable];
+    pub const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Portable];
 
     /// The name in [`INCEPTION_KERNEL`](Kernel::select) and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",
+            Self::Neon => "neon",
             Self::Portable => "portable",
         }
     }
@@ -76,6 +84,10 @@ impl Kernel {
             Self::Avx2 => avx2::Avx2::new().is_some(),
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx512 | Self::Avx2 => false,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => neon::Neon::new().is_some(),
+            #[cfg(not(target_arch = "aarch64"))]
+            Self::Neon => false,
             Self::Portable => true,
         }
     }
@@ -139,6 +151,24 @@ pub(crate) struct Finish {
     pub(crate) bias: *const f32,
     /// Whether negative results become zero.
     pub(crate) relu: bool,
+}
+
+impl Finish {
+    /// The parts of the tile that are at most `width` columns wide, and where they start.
+    fn parts(self, width: usize) -> impl Iterator<Item = (usize, Self)> {
+        (0..self.columns).step_by(width).map(move |start| {
+            let part = Self {
+                c: self.c.wrapping_add(start),
+                columns: (self.columns - start).min(width),
+                bias: match self.bias.is_null() {
+                    true => self.bias,
+                    false => self.bias.wrapping_add(start),
+                },
+                ..self
+            };
+            (start, part)
+        })
+    }
 }
 
 /// A tile whose left operand is rows, contiguous along `k`: `Σ_tap Σ_i rows[tap][r][i]·b`.
@@ -224,6 +254,11 @@ pub(crate) fn dispatch<W: WithIsa>(kernel: Kernel, work: W) -> W::Output {
         },
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx2 => match avx2::Avx2::new() {
+            Some(isa) => work.with(isa),
+            None => work.portable(),
+        },
+        #[cfg(target_arch = "aarch64")]
+        Kernel::Neon => match neon::Neon::new() {
             Some(isa) => work.with(isa),
             None => work.portable(),
         },

@@ -16,7 +16,8 @@ pub trait Vectorize {
 }
 
 impl Kernel {
-    /// Does `work`, compiled for this kernel's instructions.
+    /// Does `work`, compiled for this kernel's instructions. NEON needs no extra copy: all
+    /// that is compiled for a processor with it uses it.
     ///
     /// # Examples
     /// ```
@@ -43,11 +44,11 @@ impl Kernel {
         match self {
             Self::Avx512 if self.is_supported() => {
                 // SAFETY: the processor has the instructions.
-                return unsafe { avx512(work) };
+                return unsafe { run_avx512(work) };
             }
             Self::Avx2 if self.is_supported() => {
                 // SAFETY: the processor has the instructions.
-                return unsafe { avx2(work) };
+                return unsafe { run_avx2(work) };
             }
             _ => {}
         }
@@ -59,7 +60,7 @@ impl Kernel {
 /// Needs AVX-512 F, BW, DQ and VL.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn avx512<W: Vectorize>(work: W) -> W::Output {
+unsafe fn run_avx512<W: Vectorize>(work: W) -> W::Output {
     work.run()
 }
 
@@ -67,6 +68,6 @@ unsafe fn avx512<W: Vectorize>(work: W) -> W::Output {
 /// Needs AVX2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-unsafe fn avx2<W: Vectorize>(work: W) -> W::Output {
+unsafe fn run_avx2<W: Vectorize>(work: W) -> W::Output {
     work.run()
 }

@@ -1,6 +1,8 @@
 //! Sixteen numbers at once, for loops that the compiler does not turn into vectors by
 //! itself.
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -109,6 +111,12 @@ pub(crate) fn single<W: WithLanes<f32>>(kernel: Kernel, work: W) -> W::Output {
     match kernel {
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx512 | Kernel::Avx2 => x86::run(kernel, work),
+        // No detour: what is compiled for such a processor may use NEON everywhere.
+        #[cfg(target_arch = "aarch64")]
+        Kernel::Neon => match crate::kernel::neon::Neon::new() {
+            Some(proof) => work.run(proof),
+            None => work.run(Plain),
+        },
         _ => work.run(Plain),
     }
 }
