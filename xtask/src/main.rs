@@ -6,6 +6,7 @@
 
 mod bench;
 mod check;
+mod cross;
 mod manifest;
 mod models;
 mod step;
@@ -30,6 +31,8 @@ enum Command {
     Test(test::Args),
     /// Everything that a change must pass: format, tidy, clippy, docs, tests.
     Check,
+    /// Check that the workspace compiles for ARM processors, and test it there.
+    Cross(cross::Args),
     /// Check the rules of this workspace that no compiler knows.
     Tidy,
     /// Count, and time, what the paper claims about its modules.
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test(args) => test::run(&root, &args),
         Command::Check => check::run(&root),
+        Command::Cross(args) => cross::run(&root, &args),
         Command::Tidy => tidy::run(&root),
         Command::Bench(args) => bench::run(&root, &args),
         Command::Models => models::run(&root),
