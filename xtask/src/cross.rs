@@ -37,8 +37,8 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
 fn tests(root: &Path, kernel: &str) -> std::process::Command {
     let mut test = cargo(root);
     test.args(["test", "--locked", "--target", TARGET]);
-    test.args(["-p", "inception-tensor", "--lib", "--tests"]);
-    test.args(["-p", "inception-ops", "--test", "conv2d"]);
+    test.args(["-p", "inception-tensor", "-p", "inception-ops"]);
+    test.args(["--lib", "--tests"]);
     test.env("INCEPTION_KERNEL", kernel);
     tools(&mut test, |name| std::env::var_os(name).is_some());
     test

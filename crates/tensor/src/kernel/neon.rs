@@ -7,7 +7,7 @@
 use super::{Finish, Isa, OuterTile, PANEL, RowsTile};
 use std::arch::aarch64::{
     float32x4_t, vaddq_f32, vbslq_f32, vcltzq_f32, vdupq_n_f32, vfmaq_f32, vld1q_dup_f32,
-    vld1q_f32, vst1q_f32,
+    vld1q_f32, vld1q_lane_f32, vst1q_f32, vst1q_lane_f32,
 };
 use std::arch::asm;
 use std::ptr::with_exposed_provenance;
@@ -78,42 +78,46 @@ fn lanes(columns: usize, v: usize) -> usize {
     columns.saturating_sub(v * LANES).min(LANES)
 }
 
-/// The first `lanes` numbers; 0 in the lanes beyond.
+/// The first `lanes` numbers; 0 in the lanes beyond. In registers alone, so that nothing is
+/// moved aside for it in inner loops.
 ///
 /// # Safety
-/// `from` is valid for reads of `lanes` numbers, at most [`LANES`]; needs NEON.
-#[inline]
-#[target_feature(enable = "neon")]
+/// `from` is valid for reads of `lanes` numbers, 1 to [`LANES`]; needs NEON.
+#[inline(always)]
 unsafe fn load(from: *const f32, lanes: usize) -> float32x4_t {
-    let mut all = [0.0; LANES];
-    // SAFETY: the caller's obligations; `all` has as many numbers as a vector.
+    // SAFETY: the caller's obligations.
     unsafe {
         if lanes == LANES {
             return vld1q_f32(from);
         }
-        for (lane, x) in all.iter_mut().enumerate().take(lanes) {
-            *x = *from.add(lane);
+        let mut v = vld1q_lane_f32::<0>(from, vdupq_n_f32(0.0));
+        if lanes > 1 {
+            v = vld1q_lane_f32::<1>(from.add(1), v);
         }
-        vld1q_f32(all.as_ptr())
+        if lanes > 2 {
+            v = vld1q_lane_f32::<2>(from.add(2), v);
+        }
+        v
     }
 }
 
 /// Writes the first `lanes` numbers.
 ///
 /// # Safety
-/// `to` is valid for writes of `lanes` numbers, at most [`LANES`]; needs NEON.
-#[inline]
-#[target_feature(enable = "neon")]
+/// `to` is valid for writes of `lanes` numbers, 1 to [`LANES`]; needs NEON.
+#[inline(always)]
 unsafe fn store(v: float32x4_t, to: *mut f32, lanes: usize) {
-    let mut all = [0.0; LANES];
-    // SAFETY: the caller's obligations; `all` has as many numbers as a vector.
+    // SAFETY: the caller's obligations.
     unsafe {
         if lanes == LANES {
             return vst1q_f32(to, v);
         }
-        vst1q_f32(all.as_mut_ptr(), v);
-        for (lane, &x) in all.iter().enumerate().take(lanes) {
-            *to.add(lane) = x;
+        vst1q_lane_f32::<0>(to, v);
+        if lanes > 1 {
+            vst1q_lane_f32::<1>(to.add(1), v);
+        }
+        if lanes > 2 {
+            vst1q_lane_f32::<2>(to.add(2), v);
         }
     }
 }
@@ -163,17 +167,35 @@ unsafe fn rows<const R: usize, const V: usize>(tile: RowsTile, finish: Finish) {
 }
 
 /// # Safety
-/// As [`Isa::outer`], with `R` rows and at most `V` vectors of columns; needs NEON.
+/// As [`Isa::outer`], with `R` rows and `V` vectors of columns; needs NEON.
 #[target_feature(enable = "neon")]
 unsafe fn outer<const R: usize, const V: usize>(tile: OuterTile, finish: Finish) {
-    let mut sums = [[vdupq_n_f32(0.0); V]; R];
-    let last = lanes(finish.columns, V - 1);
-    for k in 0..tile.k {
-        // SAFETY:
-        // - there are `k` offsets;
-        // - at these `a` has `R` numbers and `b` `columns`, all vectors of which are whole
-        //   but the last.
-        unsafe {
+    // SAFETY: passed on.
+    unsafe {
+        let sums = match lanes(finish.columns, V - 1) {
+            // The loop of whole vectors is compiled alone, without a branch for their lanes.
+            LANES => terms::<R, V>(tile, LANES),
+            last => terms::<R, V>(tile, last),
+        };
+        write(&sums, finish);
+    }
+}
+
+/// The sums of an outer product whose last vector of columns has `last` lanes.
+///
+/// # Safety
+/// As [`outer`].
+#[inline(always)]
+unsafe fn terms<const R: usize, const V: usize>(
+    tile: OuterTile,
+    last: usize,
+) -> [[float32x4_t; V]; R] {
+    // SAFETY:
+    // - there are `k` offsets;
+    // - at these `a` has `R` numbers and `b` whole vectors but for the last.
+    unsafe {
+        let mut sums = [[vdupq_n_f32(0.0); V]; R];
+        for k in 0..tile.k {
             let [x, y] = *tile.offsets.add(k);
             let (a, b) = (tile.a.add(x as usize), tile.b.wrapping_add(y as usize));
             if tile.ahead[0] > 0 {
@@ -194,11 +216,8 @@ unsafe fn outer<const R: usize, const V: usize>(tile: OuterTile, finish: Finish)
                 }
             }
         }
+        sums
     }
-    // A copy, so that the sums themselves need no address and stay in registers.
-    let finished = sums;
-    // SAFETY: passed on.
-    unsafe { write(&finished, finish) }
 }
 
 /// Writes finished sums.
