@@ -82,14 +82,22 @@ impl<T: Element> WithIsa for Product<'_, T> {
             self.panels.as_ptr().cast::<f32>(),
             self.c.as_mut_ptr().cast::<f32>(),
         );
-        with_scratch(rows, |addresses: &mut [usize]| {
-            for i in 0..self.a.count {
+        let points = self.a.count;
+        with_scratch(points * rows, |addresses: &mut [usize]| {
+            for (i, addresses) in addresses.chunks_exact_mut(rows).enumerate() {
                 for (row, address) in addresses.iter_mut().enumerate() {
                     *address = data + (i * self.a.pitch + row * width) * size_of::<f32>();
                 }
+            }
+            for i in 0..points {
                 for row in (0..rows).step_by(step) {
+                    let at = i * rows + row;
+                    let next = at + step;
+                    let is_inside = next + step <= points * rows;
+                    let later = if is_inside { next } else { at };
                     let tile = RowsTile {
-                        addresses: addresses.as_ptr().wrapping_add(row),
+                        addresses: addresses.as_ptr().wrapping_add(at),
+                        later: addresses.as_ptr().wrapping_add(later),
                         pitch: rows,
                         rows: step.min(rows - row),
                         taps: 1,
@@ -103,6 +111,7 @@ impl<T: Element> WithIsa for Product<'_, T> {
                         add: false,
                         bias: std::ptr::null(),
                         relu: false,
+                        past_cache: false,
                     };
                     // SAFETY:
                     // - `multiply_batch` found `count` matrices in `data`, whose provenance

@@ -1,7 +1,8 @@
 //! A feature map cut into boxes that are written at the same time.
 
-use crate::{Pool, Shape, ViewMut};
+use crate::{LANES, Pool, Shape, ViewMut, kernel};
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// Some images, rows, columns and channels of a map, for writing.
 #[derive(Debug)]
@@ -13,6 +14,7 @@ pub struct BoxMut<'a, T> {
     stride: usize,
     start: [usize; 4],
     size: Shape,
+    past_cache: bool,
     lifetime: PhantomData<&'a mut [T]>,
 }
 
@@ -27,6 +29,12 @@ impl<T> BoxMut<'_, T> {
         self.size
     }
 
+    /// Whether the map is so large that its numbers are better written past the cache, by
+    /// [`Lanes::store_past`](crate::Lanes::store_past).
+    pub fn is_past_cache(&self) -> bool {
+        self.past_cache
+    }
+
     /// The box's channels of its pixel `[n, y, x]`, counted from the box's start.
     ///
     /// # Panics
@@ -38,14 +46,61 @@ impl<T> BoxMut<'_, T> {
             n < size.n && y < size.h && x < size.w,
             "pixel [{n}, {y}, {x}] of {size}"
         );
-        let [image, row, column, channel] = self.start;
-        let pixel = ((image + n) * self.map.h + row + y) * self.map.w + column + x;
         // SAFETY:
         // - the pixel lies in the box, and the box in the map, whose data reach as far;
         // - `for_each_box` gives no other box these channels of this pixel.
-        unsafe {
-            std::slice::from_raw_parts_mut(self.data.add(pixel * self.stride + channel), size.c)
+        unsafe { std::slice::from_raw_parts_mut(self.data.add(self.place(n, y, x)), size.c) }
+    }
+
+    /// The box's channels of the `M × M` pixels of its image `n` from row `y` and column `x`
+    /// on; those outside are empty.
+    #[inline(always)]
+    pub fn tile_mut<const M: usize>(&mut self, n: usize, y: usize, x: usize) -> [[&mut [T]; M]; M] {
+        let size = self.size;
+        let mut tile: [[&mut [T]; M]; M] =
+            std::array::from_fn(|_| std::array::from_fn(|_| &mut [][..]));
+        if n < size.n {
+            for (i, line) in tile.iter_mut().enumerate().take(size.h.saturating_sub(y)) {
+                let start = self.place(n, y + i, x);
+                for (j, pixel) in line.iter_mut().enumerate().take(size.w.saturating_sub(x)) {
+                    // SAFETY: as in `pixel_mut`; no pixel is handed out twice.
+                    *pixel = unsafe {
+                        std::slice::from_raw_parts_mut(
+                            self.data.add(start + j * self.stride),
+                            size.c,
+                        )
+                    };
+                }
+            }
         }
+        tile
+    }
+
+    /// Asks for the memory of `channels` of the pixels that [`BoxMut::tile_mut`] hands out,
+    /// which are written soon. Changes nothing.
+    #[inline(always)]
+    pub fn fetch_tile<const M: usize>(&self, n: usize, y: usize, x: usize, channels: Range<usize>) {
+        let size = self.size;
+        if n >= size.n {
+            return;
+        }
+        for i in y..size.h.min(y + M) {
+            let start = self.place(n, i, x);
+            for j in 0..M.min(size.w.saturating_sub(x)) {
+                let pixel = self.data.wrapping_add(start + j * self.stride);
+                for channel in channels.clone().step_by(LANES) {
+                    kernel::fetch(pixel.wrapping_add(channel));
+                }
+            }
+        }
+    }
+
+    /// Where the box's channels of a pixel begin in the map's data.
+    #[inline(always)]
+    fn place(&self, n: usize, y: usize, x: usize) -> usize {
+        let [image, row, column, channel] = self.start;
+        let pixel = ((image + n) * self.map.h + row + y) * self.map.w + column + x;
+        pixel * self.stride + channel
     }
 }
 
@@ -92,6 +147,7 @@ impl Pool {
         let whole = [map.n, map.h, map.w, map.c];
         let step = [size.n, size.h, size.w, size.c];
         let [images, rows, columns, channels] = [0, 1, 2, 3].map(|i| whole[i].div_ceil(step[i]));
+        let past_cache = kernel::is_past_cache(&mut view);
         let data = Map(view.data_mut().as_mut_ptr());
         self.for_each(images * rows * columns * channels, |i| {
             let place = [
@@ -108,8 +164,12 @@ impl Pool {
                 stride,
                 start,
                 size: Shape::new(n, h, w, c),
+                past_cache,
                 lifetime: PhantomData,
             });
+            if past_cache {
+                kernel::wait_for_memory();
+            }
         });
     }
 }

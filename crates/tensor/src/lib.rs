@@ -48,7 +48,7 @@ pub use outer::{Terms, multiply_outer};
 pub use pack::{pack, packed_len};
 pub use pool::{Pool, PoolError};
 pub use random::{Stream, fnv1a};
-pub use rows::{Bank, PADDING, Rows, multiply_matrix, multiply_rows};
+pub use rows::{BORDER, Bank, Locate, PADDING, Rows, multiply_matrix, multiply_rows};
 pub use scratch::with_scratch;
 pub use shape::Shape;
 pub use stored::{Bf16, DotKind, Kept, Stored};

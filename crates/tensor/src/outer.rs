@@ -164,6 +164,7 @@ impl<T: Element> WithIsa for Product<'_, T> {
                     add: self.add,
                     bias: std::ptr::null(),
                     relu: false,
+                    past_cache: false,
                 };
                 // SAFETY:
                 // - `multiply_outer` found as many numbers at every offset as `c` has rows

@@ -8,6 +8,31 @@ use std::ops::Range;
 /// A place of no data: reads as zeros.
 pub const PADDING: u32 = u32::MAX;
 
+/// A place of a piece that lies partly outside of the data: [`Locate::write`] writes it.
+pub const BORDER: u32 = u32::MAX - 1;
+
+/// Where the pieces of a product's rows lie. A closure locates pieces that are nowhere on the
+/// border.
+pub trait Locate<T>: Sync {
+    /// Writes where the pieces of rows `first ..` start in `data`: `offsets[tap·count + i]` for
+    /// row `first + i`, with `count = offsets.len() / taps`, [`PADDING`] for a piece of zeros
+    /// and [`BORDER`] for one that has to be written.
+    fn locate(&self, first: usize, offsets: &mut [u32]);
+
+    /// Writes a piece that was said to be on the border.
+    fn write(&self, row: usize, tap: usize, piece: &mut [T]);
+}
+
+impl<T, F: Fn(usize, &mut [u32]) + Sync> Locate<T> for F {
+    fn locate(&self, first: usize, offsets: &mut [u32]) {
+        self(first, offsets);
+    }
+
+    fn write(&self, row: usize, tap: usize, _: &mut [T]) {
+        panic!("piece {tap} of row {row} is on a border that nothing writes");
+    }
+}
+
 /// The left operand: row `p` is `taps` pieces of `width` numbers, each found somewhere in
 /// `data`. A convolution's row is an output pixel, its pieces are the input pixels under the
 /// window.
@@ -44,10 +69,6 @@ const CHAIN: usize = 4096;
 
 /// Multiplies located rows by every bank: `c = epilogue(rows·b)` or `epilogue(c + rows·b)`.
 ///
-/// `locate(first, offsets)` writes where the pieces of rows `first ..` start in `data`:
-/// `offsets[tap·count + i]` for row `first + i`, with `count = offsets.len() / taps`, and
-/// [`PADDING`] for a piece of zeros.
-///
 /// The sum of an output element runs over taps and pieces in order, so it has the same bits
 /// whatever it is computed together with and on however many threads.
 ///
@@ -56,14 +77,14 @@ const CHAIN: usize = 4096;
 pub fn multiply_rows<T: Element>(
     pool: &Pool,
     rows: Rows<'_, T>,
-    locate: impl Fn(usize, &mut [u32]) + Sync,
+    places: impl Locate<T>,
     banks: &mut [Bank<'_, T>],
 ) {
     let Some(count) = banks.first().map(|b| b.c.shape().rows()) else {
         return;
     };
     let k = rows.taps * rows.width;
-    assert!(rows.data.len() < PADDING as usize, "offsets have 32 bits");
+    assert!(rows.data.len() < BORDER as usize, "offsets have 32 bits");
     let targets: SmallVec<[Target<T>; 4]> = banks
         .iter_mut()
         .map(|bank| {
@@ -80,6 +101,7 @@ pub fn multiply_rows<T: Element>(
                 add: bank.accumulate == Accumulate::Add,
                 bias: bias.map_or(std::ptr::null(), <[T]>::as_ptr),
                 relu: bank.epilogue.relu,
+                past_cache: kernel::is_past_cache(&mut bank.c),
             }
         })
         .collect();
@@ -106,7 +128,7 @@ pub fn multiply_rows<T: Element>(
             count: TASK_ROWS.min(count - first),
             panels: part.min(panels)..(part + share).min(panels),
         };
-        job.run(&block, &locate);
+        job.run(&block, &places);
     });
 }
 
@@ -141,6 +163,7 @@ struct Target<T> {
     add: bool,
     bias: *const T,
     relu: bool,
+    past_cache: bool,
 }
 
 // SAFETY: tasks read `packed` and `bias` only, and each writes elements of `c` that no other
@@ -161,20 +184,32 @@ struct Block {
 }
 
 impl<T: Element> Job<'_, T> {
-    fn run(&self, block: &Block, locate: &(impl Fn(usize, &mut [u32]) + Sync)) {
+    fn run(&self, block: &Block, places: &impl Locate<T>) {
         let Rows { data, taps, width } = self.rows;
         with_scratch(taps * block.count, |offsets: &mut [u32]| {
-            locate(block.first, offsets);
-            let inside = |&o: &u32| o == PADDING || o as usize + width <= data.len();
+            places.locate(block.first, offsets);
+            let inside = |&o: &u32| o >= BORDER || o as usize + width <= data.len();
             assert!(offsets.iter().all(inside), "a piece lies outside the data");
-            kernel::dispatch(
-                self.kernel,
-                Task {
-                    job: self,
-                    block,
-                    offsets,
-                },
-            );
+            let borders = offsets.iter().filter(|&&o| o == BORDER).count();
+            with_scratch(borders * width, |written: &mut [T]| {
+                let mut pieces = written.chunks_exact_mut(width.max(1));
+                for (i, _) in offsets.iter().enumerate().filter(|o| *o.1 == BORDER) {
+                    let (tap, row) = (i / block.count, block.first + i % block.count);
+                    places.write(row, tap, pieces.next().unwrap_or_default());
+                }
+                kernel::dispatch(
+                    self.kernel,
+                    Task {
+                        job: self,
+                        block,
+                        offsets,
+                        written,
+                    },
+                );
+                if self.targets.iter().any(|t| t.past_cache) {
+                    kernel::wait_for_memory();
+                }
+            });
         });
     }
 
@@ -188,11 +223,13 @@ impl<T: Element> Job<'_, T> {
     }
 }
 
-/// A block with its pieces located: every offset is [`PADDING`] or inside the data.
+/// A block with its pieces located: every offset is [`PADDING`], [`BORDER`] or inside the data.
 struct Task<'a, T> {
     job: &'a Job<'a, T>,
     block: &'a Block,
     offsets: &'a [u32],
+    /// The pieces on the border, in order.
+    written: &'a [T],
 }
 
 impl<T: Element> WithIsa for Task<'_, T> {
@@ -202,13 +239,19 @@ impl<T: Element> WithIsa for Task<'_, T> {
         let Rows { data, taps, width } = self.job.rows;
         // Only `f32` has vector kernels, so these casts change no type.
         let data: *const f32 = data.as_ptr().cast();
+        let written: *const f32 = self.written.as_ptr().cast();
         with_scratch(width, |zeros: &mut [f32]| {
             zeros.fill(0.0);
             let (zeros, data) = (zeros.as_ptr().expose_provenance(), data.expose_provenance());
+            let mut written = written.expose_provenance();
             with_scratch(self.offsets.len(), |addresses: &mut [usize]| {
                 for (address, &offset) in addresses.iter_mut().zip(self.offsets) {
                     *address = match offset {
                         PADDING => zeros,
+                        BORDER => {
+                            written += width * size_of::<f32>();
+                            written - width * size_of::<f32>()
+                        }
                         offset => data + offset as usize * size_of::<f32>(),
                     };
                 }
@@ -223,11 +266,13 @@ impl<T: Element> WithIsa for Task<'_, T> {
         let Rows { data, taps, width } = self.job.rows;
         let (k, count) = (taps * width, self.block.count);
         with_scratch(k * count, |patches: &mut [T]| {
+            let mut written = self.written.chunks_exact(width.max(1));
             for (i, &offset) in self.offsets.iter().enumerate() {
                 let (tap, row) = (i / count, i % count);
                 let patch = &mut patches[row * k + tap * width..][..width];
                 match offset {
                     PADDING => patch.fill(T::zero()),
+                    BORDER => patch.copy_from_slice(written.next().unwrap_or_default()),
                     offset => patch.copy_from_slice(&data[offset as usize..][..width]),
                 }
             }
@@ -287,8 +332,11 @@ impl<T: Element> Task<'_, T> {
                 let first_k = piece.taps.start * width + piece.numbers.start;
                 let b = target.packed.wrapping_add((panel * k + first_k) * PANEL);
                 for row in (0..count).step_by(step) {
+                    let next = row + step;
+                    let later = if next + step <= count { next } else { row };
                     let tile = RowsTile {
                         addresses: addresses.as_ptr().wrapping_add(row),
+                        later: addresses.as_ptr().wrapping_add(later),
                         pitch: count,
                         rows: step.min(count - row),
                         taps: piece.taps.len(),
@@ -297,9 +345,9 @@ impl<T: Element> Task<'_, T> {
                     };
                     let finish = self.finish(piece, target, panel, row);
                     // SAFETY:
-                    // - the addresses are those of zeros, or of offsets that `Job::run` found
-                    //   inside the data, `width` numbers each, and the provenance of both was
-                    //   exposed;
+                    // - the addresses are those of zeros, of pieces on the border, or of
+                    //   offsets that `Job::run` found inside the data, `width` numbers each,
+                    //   and the provenance of all was exposed;
                     // - `multiply_rows` checked the length of `packed` and `bias`, and
                     //   that the output has `count` rows of `n` numbers;
                     // - no other task writes this panel of these rows.
@@ -323,6 +371,7 @@ impl<T: Element> Task<'_, T> {
                 false => std::ptr::null(),
             },
             relu: target.relu && piece.is_last,
+            past_cache: target.past_cache && piece.is_last,
         }
     }
 

@@ -342,5 +342,10 @@ fn a_piece_outside_the_data_is_refused() {
         taps: 1,
         width: 2,
     };
-    multiply_rows(&Pool::serial(), rows, |_, o| o.fill(7), &mut [bank]);
+    multiply_rows(
+        &Pool::serial(),
+        rows,
+        |_: usize, o: &mut [u32]| o.fill(7),
+        &mut [bank],
+    );
 }

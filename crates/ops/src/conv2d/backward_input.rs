@@ -226,7 +226,7 @@ impl Phase {
         multiply_rows(
             pool,
             rows,
-            |first, offsets| places.locate(first, offsets),
+            |first: usize, offsets: &mut [u32]| places.locate(first, offsets),
             &mut [bank],
         );
     }

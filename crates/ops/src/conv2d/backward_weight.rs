@@ -10,8 +10,6 @@ use std::ops::Range;
 
 /// Tasks that a product should have at least.
 const TASKS: usize = 8;
-/// Channels below which neighbouring taps are summed together.
-const FEW_CHANNELS: usize = 14;
 /// Bytes of `x` and `dy` that stay in a core's own cache while all taps read them.
 const CACHED: usize = 512 << 10;
 
@@ -97,10 +95,8 @@ impl<T: Element> Job<'_, T> {
     /// Taps that are summed together where they all lie inside the input: a row of the
     /// window whose taps are neighbours in memory and of few channels each, else one.
     fn joined(&self) -> usize {
-        let offsets = &self.places.axes[1].offsets;
-        let neighbours = offsets.windows(2).all(|o| o[1] == o[0] + 1);
-        match self.x.is_dense() && neighbours && self.x.shape().c < FEW_CHANNELS {
-            true => offsets.len(),
+        match self.places.row_is_one_piece() {
+            true => self.places.axes[1].offsets.len(),
             false => 1,
         }
     }

@@ -1,6 +1,6 @@
 //! The output.
 
-use super::places::Places;
+use super::places::{Places, WindowRows};
 use super::{Filter, Method, NAME, Weight, check, pack, packed_weight_len, winograd, workspace_of};
 use crate::{Activation, Window};
 use inception_tensor::{
@@ -99,15 +99,13 @@ fn direct<T: Element>(
     banks: &mut [Bank<'_, T>],
 ) {
     let places = Places::forward(window, &x, grid);
-    let rows = Rows {
-        data: x.data(),
-        taps: places.taps(),
-        width: x.shape().c,
-    };
-    multiply_rows(
-        pool,
-        rows,
-        |first, offsets| places.locate(first, offsets),
-        banks,
-    );
+    let (data, taps, width) = (x.data(), places.taps(), x.shape().c);
+    if places.row_is_one_piece() {
+        let rows = WindowRows { places, data };
+        let taps = window.kernel[0];
+        let width = rows.width();
+        return multiply_rows(pool, Rows { data, taps, width }, rows, banks);
+    }
+    let locate = |first: usize, offsets: &mut [u32]| places.locate(first, offsets);
+    multiply_rows(pool, Rows { data, taps, width }, locate, banks);
 }

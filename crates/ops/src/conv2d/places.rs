@@ -1,8 +1,11 @@
 //! Where the pieces of a product's rows lie: which pixels a pixel reads.
 
 use crate::Window;
-use inception_tensor::{PADDING, Shape, View};
+use inception_tensor::{BORDER, Element, Locate, PADDING, Shape, View};
 use smallvec::SmallVec;
+
+/// Channels below which neighbouring taps are one piece.
+const FEW_CHANNELS: usize = 14;
 
 /// The taps of a window along one axis: pixel `i` reads `i·step + offset` for each offset.
 #[derive(Clone, Debug)]
@@ -58,6 +61,14 @@ impl Places {
     /// Taps of the window.
     pub(super) fn taps(&self) -> usize {
         self.axes[0].offsets.len() * self.axes[1].offsets.len()
+    }
+
+    /// Whether the taps of a row of the window are neighbours in memory, and of so few channels
+    /// that they are better taken together.
+    pub(super) fn row_is_one_piece(&self) -> bool {
+        let offsets = &self.axes[1].offsets;
+        let neighbours = offsets.windows(2).all(|o| o[1] == o[0] + 1);
+        neighbours && self.stride == self.source.c && self.source.c < FEW_CHANNELS
     }
 
     /// The same grid by one of its taps alone.
@@ -125,5 +136,71 @@ impl Places {
                 at += (axis.step * self.stride) as u32;
             }
         }
+    }
+}
+
+/// A window whose rows are one piece each ([`Places::row_is_one_piece`]).
+pub(super) struct WindowRows<'a, T> {
+    pub(super) places: Places,
+    /// The map that is read, dense.
+    pub(super) data: &'a [T],
+}
+
+impl<T> WindowRows<'_, T> {
+    /// Numbers in a piece.
+    pub(super) fn width(&self) -> usize {
+        self.places.axes[1].offsets.len() * self.places.source.c
+    }
+}
+
+impl<T: Element> Locate<T> for WindowRows<'_, T> {
+    fn locate(&self, first: usize, offsets: &mut [u32]) {
+        let Places {
+            axes: [down, across],
+            grid,
+            source: Shape { w, c, .. },
+            ..
+        } = &self.places;
+        let count = offsets.len() / down.offsets.len();
+        let taps = across.offsets.len() as isize;
+        let mut done = 0;
+        while done < count {
+            let (line, column) = ((first + done) / grid[1], (first + done) % grid[1]);
+            let run = (grid[1] - column).min(count - done);
+            for (tap, &offset) in down.offsets.iter().enumerate() {
+                let places = &mut offsets[tap * count + done..][..run];
+                let Some(start) = self.places.line(line, offset) else {
+                    places.fill(PADDING);
+                    continue;
+                };
+                let mut x = (column * across.step) as isize + across.offsets[0];
+                for place in places {
+                    *place = if x >= 0 && x + taps <= *w as isize {
+                        ((start + x as usize) * c) as u32
+                    } else if x > -taps && x < *w as isize {
+                        BORDER
+                    } else {
+                        PADDING
+                    };
+                    x += across.step as isize;
+                }
+            }
+            done += run;
+        }
+    }
+
+    fn write(&self, row: usize, tap: usize, piece: &mut [T]) {
+        piece.fill(T::zero());
+        let Places {
+            axes, grid, source, ..
+        } = &self.places;
+        let Some(start) = self.places.line(row / grid[1], axes[0].offsets[tap]) else {
+            return;
+        };
+        let column = (row % grid[1] * axes[1].step) as isize + axes[1].offsets[0];
+        let (before, from) = ((-column).max(0) as usize, column.max(0) as usize);
+        let inside = (axes[1].offsets.len() - before).min(source.w - from);
+        let numbers = &self.data[(start + from) * source.c..][..inside * source.c];
+        piece[before * source.c..][..numbers.len()].copy_from_slice(numbers);
     }
 }

@@ -8,7 +8,7 @@ use super::{Finish, Isa, OuterTile, PANEL, RowsTile};
 use std::arch::x86_64::{
     __m512, __mmask16, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps,
     _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_set1_ps,
-    _mm512_setzero_ps,
+    _mm512_setzero_ps, _mm512_storeu_ps, _mm512_stream_ps,
 };
 use std::ptr::with_exposed_provenance;
 
@@ -99,9 +99,14 @@ unsafe fn rows<const R: usize, const V: usize>(tile: RowsTile, finish: Finish) {
     let mut sums = [[_mm512_setzero_ps(); V]; R];
     let mut b = tile.b;
     for tap in 0..tile.taps {
-        // SAFETY: there are `R` addresses for each tap.
-        let addresses: &[usize; R] = unsafe { &*tile.addresses.add(tap * tile.pitch).cast() };
-        for i in 0..tile.width {
+        // SAFETY: there are `R` addresses for each tap, and as many of what is fetched.
+        let (addresses, later): (&[usize; R], &[usize; R]) = unsafe {
+            (
+                &*tile.addresses.add(tap * tile.pitch).cast(),
+                &*tile.later.add(tap * tile.pitch).cast(),
+            )
+        };
+        let mut step = |i: usize| {
             // SAFETY:
             // - `b` moves through `taps·width` rows of `PANEL` numbers, `V` vectors of each;
             // - each address has `width` numbers.
@@ -118,12 +123,50 @@ unsafe fn rows<const R: usize, const V: usize>(tile: RowsTile, finish: Finish) {
                 }
                 b = b.add(PANEL);
             }
+        };
+        let whole = tile.width / LANES * LANES;
+        for first in (0..whole).step_by(LANES) {
+            for i in 0..LANES {
+                if i < R {
+                    let at = with_exposed_provenance::<f32>(later[i]).wrapping_add(first);
+                    _mm_prefetch::<_MM_HINT_T0>(at.cast());
+                }
+                step(first + i);
+            }
+        }
+        for i in whole..tile.width {
+            step(i);
         }
     }
-    // A copy, so that the sums themselves need no address and stay in registers.
-    let finished = sums;
-    // SAFETY: passed on.
-    unsafe { write(&finished, finish) }
+    if finish.add || finish.columns != V * LANES {
+        // A copy, so that the sums themselves need no address and stay in registers.
+        let finished = sums;
+        // SAFETY: passed on.
+        return unsafe { write(&finished, finish) };
+    }
+    // Without a branch: neither −0 as a bias nor −∞ as the least result changes anything.
+    let mut bias = [_mm512_set1_ps(-0.0); V];
+    let least = _mm512_set1_ps(if finish.relu { 0.0 } else { f32::NEG_INFINITY });
+    if !finish.bias.is_null() {
+        for (v, bias) in bias.iter_mut().enumerate() {
+            // SAFETY: the bias has `columns` numbers.
+            *bias = unsafe { _mm512_loadu_ps(finish.bias.add(v * LANES)) };
+        }
+    }
+    for (r, row) in sums.iter().enumerate() {
+        for v in 0..V {
+            let c = finish.c.wrapping_add(r * finish.stride + v * LANES);
+            // The second operand is the result where one is a NaN, so a NaN stays.
+            let sum = _mm512_max_ps(least, _mm512_add_ps(row[v], bias[v]));
+            // SAFETY: row `r` has `columns` numbers; what passes the cache is aligned.
+            unsafe {
+                match finish.past_cache {
+                    true => _mm512_stream_ps(c, sum),
+                    false => _mm512_storeu_ps(c, sum),
+                }
+            }
+        }
+    }
 }
 
 /// # Safety

@@ -19,6 +19,7 @@ mod vectorize;
 
 pub use vectorize::Vectorize;
 
+use crate::ViewMut;
 use std::sync::OnceLock;
 use thiserror::Error;
 
@@ -151,6 +152,9 @@ pub(crate) struct Finish {
     pub(crate) bias: *const f32,
     /// Whether negative results become zero.
     pub(crate) relu: bool,
+    /// Whether the tile goes to memory past the cache, where the kernel can: `c` is aligned to
+    /// cache lines, and so is the distance between rows.
+    pub(crate) past_cache: bool,
 }
 
 impl Finish {
@@ -176,6 +180,9 @@ impl Finish {
 pub(crate) struct RowsTile {
     /// Addresses of rows, with exposed provenance: `addresses[tap·pitch + r]`.
     pub(crate) addresses: *const usize,
+    /// As many addresses in the same order, whose numbers are read after this tile and fetched
+    /// meanwhile.
+    pub(crate) later: *const usize,
     /// Rows between one tap's addresses and the next one's.
     pub(crate) pitch: usize,
     /// Rows of the tile, 1 to the kernel's `ROWS`.
@@ -215,11 +222,12 @@ pub(crate) trait Isa: Copy + Send + Sync {
     ///
     /// # Safety
     /// - There are `rows` addresses for each tap, each with exposed provenance and valid for
-    ///   reads of `width` numbers.
+    ///   reads of `width` numbers, and as many from `later` on, which need not be valid.
     /// - `b` is valid for reads of `taps·width·PANEL` numbers.
     /// - `finish.c` is valid for reads and writes of `rows` rows of `columns` numbers,
     ///   `stride` apart, and nothing else reaches them meanwhile; `finish.bias` is null or
     ///   valid for reads of `columns` numbers.
+    /// - Where `finish.past_cache`, `finish.c` and `stride` are multiples of a cache line.
     /// - `1 ≤ rows ≤ ROWS` and `1 ≤ columns ≤ PANEL`.
     unsafe fn rows(self, tile: RowsTile, finish: Finish);
 
@@ -230,6 +238,42 @@ pub(crate) trait Isa: Copy + Send + Sync {
     ///   and `b + y` for reads of `columns` numbers.
     /// - `finish` as in [`Isa::rows`]; `1 ≤ rows ≤ ROWS` and `1 ≤ columns ≤ PANEL`.
     unsafe fn outer(self, tile: OuterTile, finish: Finish);
+}
+
+/// Asks for the cache line at `at`, which need not be valid; nothing where the processor has
+/// no way to ask.
+#[inline(always)]
+pub(crate) fn fetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 processor has the instruction, and it reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+/// Bytes of a map that is better written past the cache: by the time it is read, its beginning
+/// would have left it.
+const PAST_CACHE: usize = 16 << 20;
+
+/// Whether a map should, and can, be written past the cache.
+pub(crate) fn is_past_cache<T>(map: &mut ViewMut<'_, T>) -> bool {
+    let line = size_of::<crate::scratch::Line>();
+    let large = map.shape().len() * size_of::<T>() >= PAST_CACHE;
+    let aligned =
+        map.data_mut().as_ptr().addr() % line == 0 && map.stride() * size_of::<T>() % line == 0;
+    large && aligned
+}
+
+/// Waits until what was written past the cache is in memory, so that other threads read it.
+pub(crate) fn wait_for_memory() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 processor has the instruction.
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
+    }
 }
 
 /// Something to do with the kernels of the active set, or by other means.

@@ -34,6 +34,14 @@ pub trait Lanes<T>: Copy + Send + Sync {
     /// `max(v, 0)`; a NaN stays.
     fn relu(self, v: Self::V) -> Self::V;
 
+    /// Numbers to memory past the cache, where the processor can and `to` begins with a cache
+    /// line. Other threads may read them after
+    /// [`Pool::for_each_box`](crate::Pool::for_each_box), whose boxes know when it pays.
+    #[inline(always)]
+    fn store_past(self, v: Self::V, to: &mut [T; LANES]) {
+        self.store(v, to);
+    }
+
     /// As many numbers as `from` has, up to [`LANES`]; 0 beyond.
     #[inline(always)]
     fn load_part(self, from: &[T]) -> Self::V

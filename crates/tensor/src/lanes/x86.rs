@@ -9,7 +9,7 @@ use std::arch::x86_64::{
     __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps,
     _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps,
     _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_storeu_ps, _mm512_sub_ps,
+    _mm512_setzero_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_sub_ps,
 };
 
 /// Does `work` with the vectors of `kernel`, where the processor has them.
@@ -63,6 +63,16 @@ impl Lanes<f32> for Avx512 {
     fn store(self, v: __m512, to: &mut [f32; LANES]) {
         // SAFETY: `self` proves the instructions; `to` has as many numbers as a vector.
         unsafe { _mm512_storeu_ps(to.as_mut_ptr(), v) }
+    }
+
+    #[inline(always)]
+    fn store_past(self, v: __m512, to: &mut [f32; LANES]) {
+        if to.as_ptr().addr() % size_of::<__m512>() != 0 {
+            return self.store(v, to);
+        }
+        // SAFETY: `self` proves the instructions; `to` has as many numbers as a vector, and
+        // its alignment.
+        unsafe { _mm512_stream_ps(to.as_mut_ptr(), v) }
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@
 //! transformed domain. So only one transform leads back.
 
 use super::tiles::{Tiles, TransformTiles, Transformed};
-use super::transform::{Evaluate, Input, Line, Output, both_ways};
+use super::transform::{Evaluate, Input, Line, Output, both_ways, half};
 use super::{Form, POINTS, SIDE, SKEW};
 use inception_tensor::{
     Accumulate, BoxMut, Element, Kernel, LANES, Lanes, Pool, Shape, Terms, View, ViewMut,
@@ -198,6 +198,7 @@ impl<T: Element, const R: usize> WithLanes<T> for Back<'_, T, R> {
     fn run(mut self, lanes: impl Lanes<T>) {
         let Shape { w: rows, c, .. } = self.part.shape();
         let first = self.part.start()[2];
+        let mut memory = half(lanes);
         for row in 0..rows {
             for channel in (0..c).step_by(LANES) {
                 let end = c.min(channel + LANES);
@@ -205,7 +206,7 @@ impl<T: Element, const R: usize> WithLanes<T> for Back<'_, T, R> {
                     let at = ((p * SIDE + q) * self.c_in + first + row) * c;
                     lanes.load_part(&self.sum[at + channel..at + end])
                 };
-                both_ways::<T, _, _, SIDE, R>(lanes, Output, load, |p, q, tap| {
+                both_ways::<T, _, _, SIDE, R>(lanes, Output, &mut memory, load, |p, q, tap| {
                     let pixel = self.part.pixel_mut(p, q, row);
                     lanes.store_part(tap, &mut pixel[channel..end]);
                 });

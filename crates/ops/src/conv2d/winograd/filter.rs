@@ -1,6 +1,6 @@
 //! Transformed filters.
 
-use super::transform::{Evaluate, both_ways};
+use super::transform::{Evaluate, both_ways, half};
 use super::{Form, POINTS, SIDE};
 use inception_tensor::{Element, LANES, Lanes, PANEL, Pool, Shape, View, WithLanes, packed_len};
 
@@ -73,6 +73,7 @@ impl<T: Element, const R: usize> WithLanes<T> for Panel<'_, T, R> {
     #[inline(always)]
     fn run(self, lanes: impl Lanes<T>) {
         let [k, _] = self.direction.channels(self.weight.shape());
+        let mut memory = half(lanes);
         for lane in (0..PANEL).step_by(LANES) {
             let channel = self.panel * PANEL + lane;
             for first in (0..k).step_by(LANES) {
@@ -87,6 +88,7 @@ impl<T: Element, const R: usize> WithLanes<T> for Panel<'_, T, R> {
                     both_ways::<T, _, _, R, SIDE>(
                         lanes,
                         Evaluate,
+                        &mut memory,
                         |p, q| lanes.load(&block[p][q][row]),
                         |p, q, number| lanes.store(number, &mut points[p * SIDE + q][row]),
                     );

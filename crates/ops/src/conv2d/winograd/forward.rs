@@ -1,7 +1,7 @@
 //! Outputs and input gradients.
 
 use super::tiles::{Tiles, TransformTiles, Transformed};
-use super::transform::{Input, Output, both_ways};
+use super::transform::{Input, Output, both_ways, half};
 use super::{Form, POINTS, SIDE, SKEW};
 use inception_tensor::{
     Accumulate, Bank, Batch, BoxMut, Element, Epilogue, LANES, Lanes, PANEL, Pool, Shape, View,
@@ -9,9 +9,11 @@ use inception_tensor::{
 };
 
 /// Bytes of transformed input that stay in a core's own cache while all filters read them.
-const CACHED: usize = 448 << 10;
+const CACHED: usize = 256 << 10;
 /// The most tiles of a task.
 const TASK_TILES: usize = 56;
+/// Tiles whose output is fetched ahead.
+const FETCHED: usize = 2;
 /// Fewer tasks than this are cut along channels of the output, too.
 const ENOUGH_TASKS: usize = 8;
 /// `c = epilogue(conv(x, filters))` for a bank of transformed filters, with `offset` rows and columns of padding before `x`.
@@ -144,39 +146,54 @@ impl<T: Element, const M: usize> WithLanes<T> for Results<'_, '_, T, M> {
 
     #[inline(always)]
     fn run(self, lanes: impl Lanes<T>) {
-        let Shape { h, w, c, .. } = self.part.shape();
+        let c = self.part.shape().c;
         let first = self.part.start()[3];
         let Epilogue { bias, relu } = self.task.epilogue;
         let add = self.task.accumulate == Accumulate::Add;
+        let past_cache = self.part.is_past_cache() && !add;
         let count = self.tiles.count();
-        for lane in (0..PANEL.min(c - self.channel)).step_by(LANES) {
-            let channel = self.channel + lane;
-            let bias = bias.map(|bias| lanes.load_part(&bias[first + channel..]));
-            for i in 0..count {
-                let [image, row, column] = self.tiles.place(i);
-                let (rows, columns) = (M.min(h - row * M), M.min(w - column * M));
+        let channels = self.channel..c.min(self.channel + PANEL);
+        let mut memory = half(lanes);
+        for i in 0..count {
+            if !past_cache {
+                let [image, row, column] = self.tiles.place(i + FETCHED);
+                let channels = channels.clone();
+                self.part
+                    .fetch_tile::<M>(image, row * M, column * M, channels);
+            }
+            let [image, row, column] = self.tiles.place(i);
+            let mut pixels = self.part.tile_mut::<M>(image, row * M, column * M);
+            for channel in channels.clone().step_by(LANES) {
+                let bias = bias.map(|bias| lanes.load_part(&bias[first + channel..]));
                 let end = c.min(channel + LANES);
                 let load = |p: usize, q: usize| {
-                    let at = ((p * SIDE + q) * count + i) * PANEL + lane;
+                    let at = ((p * SIDE + q) * count + i) * PANEL + channel - self.channel;
                     lanes.load_part(&self.products[at..at + LANES])
                 };
-                both_ways::<T, _, _, SIDE, M>(lanes, Output, load, |y, x, mut result| {
-                    if y >= rows || x >= columns {
-                        return;
-                    }
-                    let pixel = self.part.pixel_mut(image, row * M + y, column * M + x);
-                    let pixel = &mut pixel[channel..end];
-                    if add {
-                        result = lanes.add(lanes.load_part(pixel), result);
-                    }
-                    if let Some(bias) = bias {
-                        result = lanes.add(result, bias);
-                    }
-                    if relu {
-                        result = lanes.relu(result);
-                    }
-                    lanes.store_part(result, pixel);
-                });
+                both_ways::<T, _, _, SIDE, M>(
+                    lanes,
+                    Output,
+                    &mut memory,
+                    load,
+                    |y, x, mut result| {
+                        let Some(pixel) = pixels[y][x].get_mut(channel..end) else {
+                            return;
+                        };
+                        if add {
+                            result = lanes.add(lanes.load_part(pixel), result);
+                        }
+                        if let Some(bias) = bias {
+                            result = lanes.add(result, bias);
+                        }
+                        if relu {
+                            result = lanes.relu(result);
+                        }
+                        match pixel.first_chunk_mut() {
+                            Some(pixel) if past_cache => lanes.store_past(result, pixel),
+                            _ => lanes.store_part(result, pixel),
+                        }
+                    },
+                );
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Which pixels the tiles of a map cover.
 
 use super::SIDE;
-use super::transform::{Line, both_ways};
+use super::transform::{Line, both_ways, half};
 use inception_tensor::{Element, LANES, Lanes, View, WithLanes};
 
 /// Tiles of a map, in the order in which they are transformed.
@@ -93,6 +93,7 @@ impl<T: Element, F: Line<T, N, SIDE>, const N: usize> WithLanes<T> for Transform
     #[inline(always)]
     fn run(self, lanes: impl Lanes<T>) {
         let Transformed { data, pitch, width } = self.to;
+        let mut memory = half(lanes);
         for i in 0..self.count {
             let pixels: [[&[T]; N]; N] = self.tiles.pixels(&self.map, self.offset, self.first + i);
             for channel in (0..width).step_by(LANES) {
@@ -100,6 +101,7 @@ impl<T: Element, F: Line<T, N, SIDE>, const N: usize> WithLanes<T> for Transform
                 both_ways(
                     lanes,
                     self.line,
+                    &mut memory,
                     |p, q| lanes.load_part(pixels[p][q].get(channel..end).unwrap_or(&[])),
                     |p, q, number| {
                         let row = (p * SIDE + q) * pitch + i * width;

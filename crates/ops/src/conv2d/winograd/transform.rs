@@ -17,12 +17,23 @@ pub(super) trait Line<T: Element, const N: usize, const M: usize>:
     fn apply<L: Lanes<T>>(self, lanes: L, line: &[L::V; N]) -> [L::V; M];
 }
 
+/// Half of a transform, which does not fit into registers: a tile whose columns are
+/// transformed. Kept between tiles, so that none begins with writing zeros.
+pub(super) type Half<V> = [[V; SIDE]; SIDE];
+
+/// Memory for [`both_ways`].
+#[inline(always)]
+pub(super) fn half<T: Element, L: Lanes<T>>(lanes: L) -> Half<L::V> {
+    [[lanes.splat(T::zero()); SIDE]; SIDE]
+}
+
 /// `L·tile·Lᵀ` for the matrix `L` of `line`, number by number from `load(row, column)` to
 /// `store(row, column, number)`.
 #[inline(always)]
 pub(super) fn both_ways<T, L, F, const N: usize, const M: usize>(
     lanes: L,
     line: F,
+    columns: &mut Half<L::V>,
     load: impl Fn(usize, usize) -> L::V,
     mut store: impl FnMut(usize, usize, L::V),
 ) where
@@ -30,18 +41,16 @@ pub(super) fn both_ways<T, L, F, const N: usize, const M: usize>(
     L: Lanes<T>,
     F: Line<T, N, M>,
 {
-    let zero = lanes.splat(T::zero());
-    let mut columns = [[zero; M]; N];
-    for (q, column) in columns.iter_mut().enumerate() {
-        let mut numbers = [zero; N];
-        for (p, number) in numbers.iter_mut().enumerate() {
+    for q in 0..N {
+        let mut numbers = [load(0, q); N];
+        for (p, number) in numbers.iter_mut().enumerate().skip(1) {
             *number = load(p, q);
         }
-        *column = line.apply(lanes, &numbers);
+        columns[q][..M].copy_from_slice(&line.apply(lanes, &numbers));
     }
     for i in 0..M {
-        let mut numbers = [zero; N];
-        for (number, column) in numbers.iter_mut().zip(&columns) {
+        let mut numbers = [columns[0][i]; N];
+        for (number, column) in numbers.iter_mut().zip(columns.iter()).skip(1) {
             *number = column[i];
         }
         for (j, &number) in line.apply(lanes, &numbers).iter().enumerate() {
