@@ -14,8 +14,9 @@ use inception_tensor::{
 
 /// Tiles that a task transforms.
 const GROUP: usize = 16;
-/// Numbers of transformed tiles that are summed at a time.
-const BLOCK: usize = 1 << 20;
+/// Numbers of transformed tiles that are summed at a time: they stay in the last cache, and
+/// the sums, which are read and written once a block, are few beside them.
+const BLOCK: usize = 1 << 22;
 /// The most groups of a block.
 const BLOCK_GROUPS: usize = 128;
 /// Rows of the gradient that a task transforms back.
@@ -44,12 +45,14 @@ impl Sizes {
     fn new(form: Form, y: Shape, weight: Shape) -> Self {
         let tiles = Tiles::all([y.n, y.h, y.w], form.tile());
         let group = group_len(weight.w) + group_len(weight.c);
-        let groups = (BLOCK / group).clamp(1, BLOCK_GROUPS);
+        let most = (BLOCK / group).clamp(1, BLOCK_GROUPS);
+        let groups = tiles.count().div_ceil(GROUP).max(1);
         Self {
             tiles,
             c_in: weight.w,
             c_out: weight.c,
-            groups: groups.min(tiles.count().div_ceil(GROUP)),
+            // As even blocks as few blocks allow.
+            groups: groups.div_ceil(groups.div_ceil(most)),
         }
     }
 
