@@ -1,6 +1,7 @@
 //! Many small products of one size: what a convolution becomes in a transformed domain.
 
 use crate::kernel::{self, Finish, Isa, Kernel, PANEL, RowsTile, WithIsa};
+use crate::rows::later_panel;
 use crate::{Element, with_scratch};
 
 /// The left operands of [`multiply_batch`]: `count` dense matrices `rows × width`.
@@ -90,6 +91,7 @@ impl<T: Element> WithIsa for Product<'_, T> {
                 }
             }
             for i in 0..points {
+                let b = panels.wrapping_add(i * width * PANEL);
                 for row in (0..rows).step_by(step) {
                     let at = i * rows + row;
                     let next = at + step;
@@ -102,7 +104,8 @@ impl<T: Element> WithIsa for Product<'_, T> {
                         rows: step.min(rows - row),
                         taps: 1,
                         width,
-                        b: panels.wrapping_add(i * width * PANEL),
+                        b,
+                        later_b: later_panel(b, width, row / step),
                     };
                     let finish = Finish {
                         c: c.wrapping_add((i * rows + row) * PANEL),

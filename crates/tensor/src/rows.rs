@@ -1,7 +1,7 @@
 //! The product of located rows and packed panels: convolution without a patch matrix.
 
 use crate::kernel::{self, Finish, Isa, Kernel, PANEL, RowsTile, WithIsa};
-use crate::{Accumulate, Element, Epilogue, Pool, View, ViewMut, packed_len, with_scratch};
+use crate::{Accumulate, Element, Epilogue, LANES, Pool, View, ViewMut, packed_len, with_scratch};
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -62,6 +62,9 @@ pub struct Bank<'a, T> {
 /// Rows of a task. Many tiles of every kernel, few enough that their input stays in a core's
 /// own cache.
 const TASK_ROWS: usize = 112;
+/// Bytes of input that stay in a core's own cache while it reads all panels, so that these are
+/// read once.
+const CACHED: usize = 512 << 10;
 /// Fewer tasks of whole rows than this are cut along columns, too.
 const ENOUGH_TASKS: usize = 16;
 /// The longest chain of additions; longer sums are cut and the parts added.
@@ -109,7 +112,11 @@ pub fn multiply_rows<T: Element>(
     if count == 0 || panels == 0 {
         return;
     }
-    let down = count.div_ceil(TASK_ROWS);
+    let task_rows = match count * k * size_of::<T>() <= CACHED {
+        true => count,
+        false => TASK_ROWS,
+    };
+    let down = count.div_ceil(task_rows);
     let across = ENOUGH_TASKS.div_ceil(down).min(panels);
     let share = panels.div_ceil(across);
     let job = Job {
@@ -121,11 +128,11 @@ pub fn multiply_rows<T: Element>(
         targets: &targets,
     };
     pool.for_each(down * across, |task| {
-        let first = task / across * TASK_ROWS;
+        let first = task / across * task_rows;
         let part = task % across * share;
         let block = Block {
             first,
-            count: TASK_ROWS.min(count - first),
+            count: task_rows.min(count - first),
             panels: part.min(panels)..(part + share).min(panels),
         };
         job.run(&block, &places);
@@ -283,6 +290,16 @@ impl<T: Element> WithIsa for Task<'_, T> {
     }
 }
 
+/// What tile `tile` of those that read a panel of `k` rows at `b` fetches of the next one: the
+/// first tiles half of it each, the others nothing new.
+pub(crate) fn later_panel(b: *const f32, k: usize, tile: usize) -> *const f32 {
+    let halves = PANEL / LANES;
+    match tile < halves {
+        true => b.wrapping_add((k * halves + tile * k) * LANES),
+        false => b,
+    }
+}
+
 /// A part of `k`: some taps, and some numbers of each piece.
 struct Piece {
     taps: Range<usize>,
@@ -331,6 +348,7 @@ impl<T: Element> Task<'_, T> {
             for (target, panel) in self.job.panels(self.block) {
                 let first_k = piece.taps.start * width + piece.numbers.start;
                 let b = target.packed.wrapping_add((panel * k + first_k) * PANEL);
+                let b: *const f32 = b.cast();
                 for row in (0..count).step_by(step) {
                     let next = row + step;
                     let later = if next + step <= count { next } else { row };
@@ -341,7 +359,8 @@ impl<T: Element> Task<'_, T> {
                         rows: step.min(count - row),
                         taps: piece.taps.len(),
                         width: piece.numbers.len(),
-                        b: b.cast(),
+                        b,
+                        later_b: later_panel(b, k, row / step),
                     };
                     let finish = self.finish(piece, target, panel, row);
                     // SAFETY:

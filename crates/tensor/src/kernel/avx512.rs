@@ -97,7 +97,7 @@ fn mask(columns: usize, v: usize) -> __mmask16 {
 #[target_feature(enable = "avx512f")]
 unsafe fn rows<const R: usize, const V: usize>(tile: RowsTile, finish: Finish) {
     let mut sums = [[_mm512_setzero_ps(); V]; R];
-    let mut b = tile.b;
+    let (mut b, mut later_b) = (tile.b, tile.later_b);
     for tap in 0..tile.taps {
         // SAFETY: there are `R` addresses for each tap, and as many of what is fetched.
         let (addresses, later): (&[usize; R], &[usize; R]) = unsafe {
@@ -123,6 +123,9 @@ unsafe fn rows<const R: usize, const V: usize>(tile: RowsTile, finish: Finish) {
                 }
                 b = b.add(PANEL);
             }
+            // Fetching reads nothing.
+            _mm_prefetch::<_MM_HINT_T1>(later_b.cast());
+            later_b = later_b.wrapping_add(LANES);
         };
         let whole = tile.width / LANES * LANES;
         for first in (0..whole).step_by(LANES) {

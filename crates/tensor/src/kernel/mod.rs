@@ -183,6 +183,9 @@ pub(crate) struct RowsTile {
     /// As many addresses in the same order, whose numbers are read after this tile and fetched
     /// meanwhile.
     pub(crate) later: *const usize,
+    /// A cache line for each of the `taps·width` steps, which is fetched from far: a part of the
+    /// panel that is read after this one.
+    pub(crate) later_b: *const f32,
     /// Rows between one tap's addresses and the next one's.
     pub(crate) pitch: usize,
     /// Rows of the tile, 1 to the kernel's `ROWS`.
@@ -222,7 +225,8 @@ pub(crate) trait Isa: Copy + Send + Sync {
     ///
     /// # Safety
     /// - There are `rows` addresses for each tap, each with exposed provenance and valid for
-    ///   reads of `width` numbers, and as many from `later` on, which need not be valid.
+    ///   reads of `width` numbers, and as many from `later` on, which need not be valid, as
+    ///   `later_b` need not.
     /// - `b` is valid for reads of `taps·width·PANEL` numbers.
     /// - `finish.c` is valid for reads and writes of `rows` rows of `columns` numbers,
     ///   `stride` apart, and nothing else reaches them meanwhile; `finish.bias` is null or

@@ -14,8 +14,11 @@ const CACHED: usize = 256 << 10;
 const TASK_TILES: usize = 56;
 /// Tiles whose output is fetched ahead.
 const FETCHED: usize = 2;
-/// Fewer tasks than this are cut along channels of the output, too.
-const ENOUGH_TASKS: usize = 8;
+/// The tiles of a task, though their transforms may not all stay in cache: filters are read once
+/// a task.
+const LEAST_TILES: usize = 16;
+/// Fewer tasks for each further thread are cut along channels of the output, too.
+const TASKS_A_THREAD: usize = 6;
 /// `c = epilogue(conv(x, filters))` for a bank of transformed filters, with `offset` rows and columns of padding before `x`.
 ///
 /// An element has the same bits whatever it is computed together with: tiles are fixed to
@@ -36,21 +39,29 @@ pub(in super::super) fn forward<T: Element>(
         accumulate: bank.accumulate,
         epilogue: bank.epilogue,
     };
-    let size = task_size(form.tile(), x.shape().c, bank.c.shape(), size_of::<T>());
+    let size = task_size(
+        pool.threads(),
+        form.tile(),
+        x.shape().c,
+        bank.c.shape(),
+        size_of::<T>(),
+    );
     pool.for_each_box(bank.c, size, |part| task.run(part));
 }
 
-/// The box of the output that a task computes.
-fn task_size(tile: usize, c_in: usize, y: Shape, bytes: usize) -> Shape {
-    let most = (CACHED / (POINTS * c_in.max(1) * bytes)).clamp(8, TASK_TILES);
-    let [rows, columns] = [y.h.div_ceil(tile), y.w.div_ceil(tile)];
-    let down = (most / columns.max(1)).clamp(1, rows.max(1));
-    let across = most.min(columns).max(1);
-    let images = (most / (rows * columns).max(1)).clamp(1, y.n.max(1));
+/// The box of the output that a task computes. It may depend on the number of `threads`, since
+/// an element has the same bits in any box.
+fn task_size(threads: usize, tile: usize, c_in: usize, y: Shape, bytes: usize) -> Shape {
+    let most = (CACHED / (POINTS * c_in.max(1) * bytes)).clamp(LEAST_TILES, TASK_TILES);
+    let [rows, columns] = [y.h.div_ceil(tile), y.w.div_ceil(tile)].map(|n| n.max(1));
+    let images = (most / (rows * columns)).clamp(1, y.n.max(1));
+    let across = most.min(columns);
+    // As even parts as few parts allow.
+    let down = rows.div_ceil(rows.div_ceil((most / columns).max(1)));
     let tasks = y.n.div_ceil(images) * rows.div_ceil(down) * columns.div_ceil(across);
     let panels = y.c.div_ceil(PANEL).max(1);
-    let parts = ENOUGH_TASKS.div_ceil(tasks.max(1)).min(panels);
-    let channels = panels.div_ceil(parts) * PANEL;
+    let parts = (TASKS_A_THREAD * (threads - 1)).div_ceil(tasks.max(1));
+    let channels = panels.div_ceil(parts.clamp(1, panels)) * PANEL;
     Shape::new(images, down * tile, across * tile, channels)
 }
 
