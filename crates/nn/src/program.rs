@@ -340,7 +340,6 @@ impl FeaturesProgram {
 pub(crate) const fn unmerged(passes: Passes) -> Passes {
     Passes {
         merge_siblings: false,
-        winograd: false,
         pack_weights: false,
         ..passes
     }

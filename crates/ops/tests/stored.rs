@@ -5,7 +5,7 @@ use inception_ops::conv2d::stored::{
 };
 use inception_ops::stored::{self, Scale};
 use inception_ops::{Activation, PadCount, Window, avg_pool, batch_norm, conv2d, max_pool};
-use inception_tensor::{Bf16, Kept, Pool, Shape, Stored, Stream, Tensor, View, ViewMut};
+use inception_tensor::{Bf16, Kept, Kernel, Pool, Shape, Stored, Stream, Tensor, View, ViewMut};
 use proptest::prelude::*;
 use smallvec::smallvec;
 
@@ -54,16 +54,24 @@ fn case() -> impl Strategy<Value = Case> {
 
 /// The convolution of stored numbers by rounded weights in `f64`, and what is found.
 fn check<S: StoredMap>(case: &Case, taps: Taps, x_scale: Scale, weight_error: f64) {
+    check_on::<S>(&Pool::serial(), case, taps, x_scale, weight_error);
+}
+
+/// The same on a pool of its own.
+fn check_on<S: StoredMap>(pool: &Pool, case: &Case, taps: Taps, x_scale: Scale, weight_error: f64) {
     let mut stream = Stream::new(&[case.seed]);
-    let pool = Pool::serial();
     let mut window = case.window;
     let shape = match taps {
-        Taps::Pixels => case.x,
+        Taps::Pixels | Taps::Tiles => case.x,
         Taps::Lines => {
             window.padding = [[0; 2]; 2];
             case.x
         }
     };
+    if taps == Taps::Tiles {
+        let side = [3, 5][case.window.kernel[0] % 2];
+        window = Window::square(side).padding(case.window.padding[0][0]);
+    }
     let x = map::<S>(&mut stream, shape, x_scale);
     let [kh, kw] = window.kernel;
     let size = Shape::new(kh, kw, shape.c, case.c_out);
@@ -80,7 +88,7 @@ fn check<S: StoredMap>(case: &Case, taps: Taps, x_scale: Scale, weight_error: f6
         shift: &mut shift,
     };
     let (view, bias_of) = (weight.view(), Some(&bias[..]));
-    pack::<f64, S>(&pool, taps, scales, view, bias_of, &mut packed, vectors);
+    pack::<f64, S>(pool, taps, scales, view, bias_of, &mut packed, vectors);
     let out = conv2d::shape(&window, shape, size).unwrap();
     let mut y = Tensor::<f32>::zeros(out);
     let filter = Filter {
@@ -97,13 +105,26 @@ fn check<S: StoredMap>(case: &Case, taps: Taps, x_scale: Scale, weight_error: f6
         activation: case.activation,
     };
     let view = View::new(&x.stored, shape);
-    let into = smallvec![Output::Real(y.view_mut())];
-    forward::<S>(&pool, &convolution, view, &[filter], into);
+    match taps {
+        Taps::Tiles => {
+            let mut kept = vec![S::default(); out.len()];
+            let into = smallvec![Output::Stored(ViewMut::new(&mut kept, out))];
+            forward::<S>(pool, &convolution, view, &[filter], into);
+            y = Tensor::from_vec(out, kept.into_iter().map(S::decode).collect());
+        }
+        _ => {
+            let into = smallvec![Output::Real(y.view_mut())];
+            forward::<S>(pool, &convolution, view, &[filter], into);
+        }
+    }
     let expected = conv2d::reference::forward(&window, x.real.view(), weight.view(), Some(&bias));
     // Each of `k` weights of at most 1 is off by at most half a step, each number at most 2.
     let bound = 2.0 * weight_error * size.rows() as f64 + 1e-5;
     for (i, (&found, &expected)) in y.data().iter().zip(expected.data()).enumerate() {
         let expected = case.activation.apply(expected);
+        // Results in tiles are rounded.
+        let rounding = expected.abs() / 256.0;
+        let bound = bound + if taps == Taps::Tiles { rounding } else { 0.0 };
         let error = (f64::from(found) - expected).abs();
         assert!(error <= bound, "{i}: {found} for {expected} ± {bound}");
     }
@@ -127,6 +148,15 @@ proptest! {
     fn lines_of_a_window_agree_with_the_reference(case in case()) {
         check::<Bf16>(&case, Taps::Lines, Scale::ONE, 1.0 / 512.0);
         check::<u8>(&case, Taps::Lines, BYTES, 0.5 / 127.0);
+    }
+
+    #[test]
+    fn tiles_of_a_map_agree_with_the_reference_on_every_kernel(case in case()) {
+        for kernel in Kernel::ALL.into_iter().filter(|k| k.is_supported()) {
+            let pool = Pool::new(2).unwrap().with_kernel(kernel).unwrap();
+            // Weights are not rounded.
+            check_on::<Bf16>(&pool, &case, Taps::Tiles, Scale::ONE, 1e-6);
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub use dot::{DotBank, DotMap, DotRows, dot_rows, pack_words, packed_words};
 pub use element::Element;
 pub use gemm::{Accumulate, Epilogue, Operand, gemm};
 pub use kernel::{Kernel, KernelError, LANES, PANEL, Vectorize};
-pub use lanes::{Lanes, WithLanes};
+pub use lanes::{LaneMap, Lanes, WithLanes};
 pub use outer::{Terms, multiply_outer};
 pub use pack::{pack, packed_len};
 pub use pool::{Pool, PoolError};

@@ -390,7 +390,7 @@ impl<T: Element> Task<'_, T> {
                 false => std::ptr::null(),
             },
             relu: target.relu && piece.is_last,
-            past_cache: target.past_cache && piece.is_last,
+            past_cache: target.past_cache && !target.add && piece.is_first && piece.is_last,
         }
     }
 

@@ -278,6 +278,9 @@ impl Operator for StoredConv2d {
         _inputs: &[Shape],
         _outputs: &[Shape],
     ) -> Option<Cow<'static, str>> {
+        if self.taps == Taps::Tiles {
+            return Some("winograd f32".into());
+        }
         let (name, multiplies) = match self.x {
             Encoding::Bf16 => ("bf16", kernel.multiplies::<Bf16>()),
             Encoding::Int8(_) => ("int8", kernel.multiplies::<u8>()),

@@ -121,13 +121,12 @@ fn transformed<T: Element>(
         kernel, padding, ..
     } = method.window;
     let offset = [0, 1].map(|axis| kernel[axis] - 1 - padding[axis][0]);
-    let bank = Bank {
-        packed: filter,
+    let bank = winograd::Filtered {
+        filter,
         accumulate,
         epilogue: Epilogue::NONE,
-        c: dx,
     };
-    winograd::forward(pool, form, dy, offset, bank);
+    winograd::forward(pool, form, dy, offset, bank, dx);
 }
 
 /// A packed right operand, and whether its product is added.

@@ -84,7 +84,12 @@ pub fn forward<T: Element>(
         Some(form) => {
             let [[top, _], [left, _]] = method.window.padding;
             for bank in banks {
-                winograd::forward(pool, form, x, [top, left], bank);
+                let filtered = winograd::Filtered {
+                    filter: bank.packed,
+                    accumulate: bank.accumulate,
+                    epilogue: bank.epilogue,
+                };
+                winograd::forward(pool, form, x, [top, left], filtered, bank.c);
             }
         }
     }

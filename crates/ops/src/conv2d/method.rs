@@ -56,7 +56,7 @@ impl Method {
     ///
     /// `n` has no influence: an image has the same bits alone and in a batch.
     pub fn fastest(window: Window, y: Shape, k: usize) -> Self {
-        match winograd::pays(&window, y, k) {
+        match winograd::pays(&window, y, k, 1) {
             true => Self::winograd(window),
             false => Self::direct(window),
         }

@@ -1,15 +1,18 @@
 //! Convolution of maps that are kept in fewer bits.
 //!
 //! Weights are rounded and packed once; sums are in `f32` or `i32`; scale, bias and ReLU
-//! follow in `f32`, and the result is rounded once.
+//! follow in `f32`, and the result is rounded once. Where Winograd's filtering in `f32` is
+//! faster than the products of pairs, maps of [`Bf16`] are widened as they are read, and weights
+//! are not rounded at all.
 
 use super::places::{Axis, Places};
+use super::winograd::{self, Direction, Filtered, Form};
 use super::{NAME, check};
 use crate::stored::Scale;
 use crate::{Activation, Window};
 use inception_tensor::{
-    Bf16, DotBank, DotMap, DotRows, Element, Pool, Shape, Stored, View, ViewMut, dot_rows,
-    pack_words, packed_words,
+    Accumulate, Bf16, DotBank, DotMap, DotRows, Element, Epilogue, Pool, Shape, Stored, View,
+    ViewMut, dot_rows, pack_words, packed_words, with_scratch,
 };
 use smallvec::SmallVec;
 
@@ -21,13 +24,24 @@ pub enum Taps {
     /// A row of the window is one piece, for dense maps of few channels whose border is part
     /// of the map.
     Lines,
+    /// Tiles of Winograd's filtering, for [`Bf16`] alone.
+    Tiles,
 }
 
 impl Taps {
+    /// [`Taps::Tiles`] where Winograd's filtering is faster than the products of pairs, for a
+    /// convolution to `y` that sums over `k` channels; otherwise [`Taps::Pixels`].
+    pub fn fastest(window: &Window, y: Shape, k: usize) -> Self {
+        match winograd::pays(window, y, k, Bf16::GROUP) {
+            true => Self::Tiles,
+            false => Self::Pixels,
+        }
+    }
+
     /// Pieces, and numbers in a piece.
     fn pieces(self, weight: Shape) -> (usize, usize) {
         match self {
-            Self::Pixels => (weight.n * weight.h, weight.w),
+            Self::Pixels | Self::Tiles => (weight.n * weight.h, weight.w),
             Self::Lines => (weight.n, weight.h * weight.w),
         }
     }
@@ -46,6 +60,19 @@ pub trait StoredMap: Stored {
 
     /// The least and the greatest number of steps that a map holds.
     const LIMITS: [f32; 2];
+
+    /// `y = activation(conv(x, filter) + bias)` by Winograd's filtering.
+    ///
+    /// # Panics
+    /// Where the type has no such way.
+    #[doc(hidden)]
+    fn filtered(
+        pool: &Pool,
+        convolution: &Convolution,
+        x: View<'_, Self>,
+        filter: &Filter<'_>,
+        y: ViewMut<'_, Self>,
+    );
 }
 
 impl StoredMap for Bf16 {
@@ -62,6 +89,29 @@ impl StoredMap for Bf16 {
     }
 
     const LIMITS: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
+
+    fn filtered(
+        pool: &Pool,
+        convolution: &Convolution,
+        x: View<'_, Self>,
+        filter: &Filter<'_>,
+        y: ViewMut<'_, Self>,
+    ) {
+        let window = &convolution.window;
+        let Some(form) = Form::of(window) else {
+            panic!("{NAME}: no tiles for {window:?}");
+        };
+        let bank = Filtered {
+            filter: bytemuck::cast_slice(filter.packed),
+            accumulate: Accumulate::Replace,
+            epilogue: Epilogue {
+                bias: Some(filter.shift),
+                relu: convolution.activation == Activation::Relu,
+            },
+        };
+        let [[top, _], [left, _]] = window.padding;
+        winograd::forward::<f32, Self>(pool, form, x, [top, left], bank, y);
+    }
 }
 
 /// The most steps of a weight: symmetric about 0.
@@ -91,10 +141,23 @@ impl StoredMap for u8 {
     }
 
     const LIMITS: [f32; 2] = [0.0, 255.0];
+
+    fn filtered(
+        _: &Pool,
+        _: &Convolution,
+        _: View<'_, Self>,
+        _: &Filter<'_>,
+        _: ViewMut<'_, Self>,
+    ) {
+        panic!("{NAME}: bytes are not summed in tiles");
+    }
 }
 
 /// Words that [`pack`] writes for a weight `[kh, kw, c_in, c_out]`.
 pub fn packed_len<S: Stored>(taps: Taps, weight: Shape) -> usize {
+    if taps == Taps::Tiles {
+        return winograd::filter_len(weight, Direction::Forward);
+    }
     let (pieces, width) = taps.pieces(weight);
     packed_words::<S>(pieces, width, weight.c)
 }
@@ -123,6 +186,13 @@ pub fn pack<T: Element, S: StoredMap>(
     vectors: Vectors<'_>,
 ) {
     let shape = weight.shape();
+    if taps == Taps::Tiles {
+        vectors.scale.fill(1.0);
+        for (o, shift) in vectors.shift.iter_mut().enumerate() {
+            *shift = bias.map_or(0.0, |bias| bias[o].f64() as f32);
+        }
+        return pack_tiles(pool, weight, bytemuck::cast_slice_mut(packed));
+    }
     let (pieces, width) = taps.pieces(shape);
     let steps = S::steps_of(weight);
     let row = |k: usize, first: usize, line: &mut [S::Weight]| {
@@ -151,6 +221,28 @@ pub fn pack<T: Element, S: StoredMap>(
         shift[o] = ((bias - excess * sum) / out + f64::from(scales.y.zero)) as f32;
     }
     pack_words::<S>(pool, pieces, width, shape.c, row, packed);
+}
+
+/// Transforms a weight in `f32`.
+fn pack_tiles<T: Element>(pool: &Pool, weight: View<'_, T>, packed: &mut [f32]) {
+    let shape = weight.shape();
+    let Some(form) = Form::of(&Window::square(shape.n)) else {
+        panic!("{NAME}: no tiles for a weight of {shape}");
+    };
+    with_scratch(shape.len(), |numbers: &mut [f32]| {
+        for (k, row) in numbers.chunks_exact_mut(shape.c.max(1)).enumerate() {
+            for (number, w) in row.iter_mut().zip(weight.row(k)) {
+                *number = w.f64() as f32;
+            }
+        }
+        winograd::filter(
+            pool,
+            form,
+            View::new(numbers, shape),
+            Direction::Forward,
+            packed,
+        );
+    });
 }
 
 /// What [`pack`] writes beside the words.
@@ -215,8 +307,8 @@ impl<S> Output<'_, S> {
 /// `x`: `[n, h, w, c_in]`; each of `y`: `[n, oh, ow, c_out]`. Outputs may be channel slices.
 ///
 /// # Panics
-/// When shapes do not fit, or lines are asked for of a map that is not dense or of a window
-/// with padding across.
+/// When shapes do not fit, lines are asked for of a map that is not dense or of a window with
+/// padding across, or tiles of bytes, of a window that has no such form or for `f32` outputs.
 pub fn forward<S: StoredMap>(
     pool: &Pool,
     convolution: &Convolution,
@@ -233,6 +325,15 @@ pub fn forward<S: StoredMap>(
     assert_eq!(filters.len(), y.len(), "{NAME}: an output for each bank");
     for (filter, y) in filters.iter().zip(&y) {
         check(&window, x.shape(), filter.weight, y.shape());
+    }
+    if taps == Taps::Tiles {
+        for (filter, y) in filters.iter().zip(y) {
+            match y {
+                Output::Stored(y) => S::filtered(pool, convolution, x, filter, y),
+                Output::Real(y) => panic!("{NAME}: tiles for {} in f32", y.shape()),
+            }
+        }
+        return;
     }
     let Some(first) = y.first() else { return };
     let mut places = Places::forward(&window, &x, [first.shape().h, first.shape().w]);

@@ -141,7 +141,7 @@ unsafe fn rows<const R: usize, const V: usize>(tile: RowsTile, finish: Finish) {
             step(i);
         }
     }
-    if finish.add || finish.columns != V * LANES {
+    if finish.columns != V * LANES {
         // A copy, so that the sums themselves need no address and stay in registers.
         let finished = sums;
         // SAFETY: passed on.
@@ -159,8 +159,13 @@ unsafe fn rows<const R: usize, const V: usize>(tile: RowsTile, finish: Finish) {
     for (r, row) in sums.iter().enumerate() {
         for v in 0..V {
             let c = finish.c.wrapping_add(r * finish.stride + v * LANES);
+            let mut sum = row[v];
+            if finish.add {
+                // SAFETY: row `r` has `columns` numbers.
+                sum = _mm512_add_ps(unsafe { _mm512_loadu_ps(c) }, sum);
+            }
             // The second operand is the result where one is a NaN, so a NaN stays.
-            let sum = _mm512_max_ps(least, _mm512_add_ps(row[v], bias[v]));
+            let sum = _mm512_max_ps(least, _mm512_add_ps(sum, bias[v]));
             // SAFETY: row `r` has `columns` numbers; what passes the cache is aligned.
             unsafe {
                 match finish.past_cache {

@@ -7,7 +7,7 @@ mod neon;
 mod x86;
 
 use crate::kernel::Kernel;
-use crate::{Element, LANES};
+use crate::{Bf16, Element, Kept, LANES};
 
 /// Arithmetic on [`LANES`] numbers at once. A value proves that the processor has the
 /// instructions.
@@ -42,6 +42,26 @@ pub trait Lanes<T>: Copy + Send + Sync {
         self.store(v, to);
     }
 
+    /// Numbers kept as [`Bf16`], exactly.
+    #[inline(always)]
+    fn widen(self, from: &[Bf16; LANES]) -> Self::V
+    where
+        T: Element,
+    {
+        self.load(&from.map(Kept::number))
+    }
+
+    /// The nearest numbers that [`Bf16`] holds, to memory.
+    #[inline(always)]
+    fn round(self, v: Self::V, to: &mut [Bf16; LANES])
+    where
+        T: Element,
+    {
+        let mut all = [T::zero(); LANES];
+        self.store(v, &mut all);
+        *to = all.map(Kept::keep);
+    }
+
     /// As many numbers as `from` has, up to [`LANES`]; 0 beyond.
     #[inline(always)]
     fn load_part(self, from: &[T]) -> Self::V
@@ -69,6 +89,56 @@ pub trait Lanes<T>: Copy + Send + Sync {
             None => {
                 let mut all = [T::zero(); LANES];
                 self.store(v, &mut all);
+                to.copy_from_slice(&all[..to.len()]);
+            }
+        }
+    }
+}
+
+/// A type that maps are kept in while vectors of `T` are computed with.
+pub trait LaneMap<T>: Kept + Default {
+    /// [`LANES`] numbers, or as many as there are; 0 beyond.
+    fn read<L: Lanes<T>>(lanes: L, from: &[Self]) -> L::V;
+
+    /// Writes as many numbers as `to` holds, up to [`LANES`], past the cache where asked to.
+    fn write<L: Lanes<T>>(lanes: L, v: L::V, to: &mut [Self], past_cache: bool);
+}
+
+impl<T: Element> LaneMap<T> for T {
+    #[inline(always)]
+    fn read<L: Lanes<T>>(lanes: L, from: &[T]) -> L::V {
+        lanes.load_part(from)
+    }
+
+    #[inline(always)]
+    fn write<L: Lanes<T>>(lanes: L, v: L::V, to: &mut [T], past_cache: bool) {
+        match to.first_chunk_mut() {
+            Some(to) if past_cache => lanes.store_past(v, to),
+            _ => lanes.store_part(v, to),
+        }
+    }
+}
+
+impl<T: Element> LaneMap<T> for Bf16 {
+    #[inline(always)]
+    fn read<L: Lanes<T>>(lanes: L, from: &[Self]) -> L::V {
+        match from.first_chunk() {
+            Some(all) => lanes.widen(all),
+            None => {
+                let mut all = [Self::default(); LANES];
+                all[..from.len()].copy_from_slice(from);
+                lanes.widen(&all)
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn write<L: Lanes<T>>(lanes: L, v: L::V, to: &mut [Self], _past_cache: bool) {
+        match to.first_chunk_mut() {
+            Some(all) => lanes.round(v, all),
+            None => {
+                let mut all = [Self::default(); LANES];
+                lanes.round(v, &mut all);
                 to.copy_from_slice(&all[..to.len()]);
             }
         }

@@ -1,15 +1,19 @@
 //! One vector of AVX-512, or two of AVX2.
 
 use super::{Lanes, Plain, WithLanes};
-use crate::LANES;
 use crate::kernel::Kernel;
 use crate::kernel::avx2::Avx2;
 use crate::kernel::avx512::Avx512;
+use crate::{Bf16, LANES};
 use std::arch::x86_64::{
-    __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_sub_ps,
+    __m256, __m512, _CMP_UNORD_Q, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_loadu_si256, _mm256_max_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_ps, _mm512_add_epi32, _mm512_add_ps,
+    _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask,
+    _mm512_cvtepi32_epi16, _mm512_cvtepu16_epi32, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_mask_blend_epi32, _mm512_max_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_ps,
+    _mm512_stream_ps, _mm512_sub_ps,
 };
 
 /// Does `work` with the vectors of `kernel`, where the processor has them.
@@ -73,6 +77,32 @@ impl Lanes<f32> for Avx512 {
         // SAFETY: `self` proves the instructions; `to` has as many numbers as a vector, and
         // its alignment.
         unsafe { _mm512_stream_ps(to.as_mut_ptr(), v) }
+    }
+
+    #[inline(always)]
+    fn widen(self, from: &[Bf16; LANES]) -> __m512 {
+        // SAFETY: `self` proves the instructions; `from` has as many numbers as half a vector
+        // holds bits for.
+        unsafe {
+            let bits = _mm256_loadu_si256(from.as_ptr().cast());
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(bits)))
+        }
+    }
+
+    #[inline(always)]
+    fn round(self, v: __m512, to: &mut [Bf16; LANES]) {
+        // SAFETY: `self` proves the instructions; `to` has room for 16 numbers of 16 bits.
+        unsafe {
+            let bits = _mm512_castps_si512(v);
+            let upper = _mm512_srli_epi32::<16>(bits);
+            let odd = _mm512_and_si512(upper, _mm512_set1_epi32(1));
+            let half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+            let rounded = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits, half));
+            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(v, v);
+            let quiet = _mm512_or_si512(upper, _mm512_set1_epi32(0x40));
+            let all = _mm512_cvtepi32_epi16(_mm512_mask_blend_epi32(nan, rounded, quiet));
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), all);
+        }
     }
 
     #[inline(always)]

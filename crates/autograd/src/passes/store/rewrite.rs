@@ -3,6 +3,7 @@
 use super::encodings::Encodings;
 use crate::operators::*;
 use crate::{DType, Graph, GraphError, Node, NodeId, Op, Source, Var};
+use inception_ops::conv2d::Algorithm;
 use inception_ops::conv2d::stored::Taps;
 use inception_ops::{OpError, Rounding, Window};
 use inception_tensor::Shape;
@@ -238,7 +239,11 @@ impl Rewrite<'_> {
             ids.extend(siblings);
         }
         let encoding = self.encoding(x, &node.path)?;
-        let (window, taps, operand) = self.input(&node.path, conv.window, x, encoding)?;
+        let (window, mut taps, operand) = self.input(&node.path, conv.window, x, encoding)?;
+        if encoding == Encoding::Bf16 && conv.algorithm == Algorithm::Winograd {
+            let (y, k) = (self.graph.shape(node.outputs[0]), self.graph.shape(x).c);
+            taps = Taps::fastest(&window, y, k);
+        }
         let mut operands: SmallVec<[Var; 6]> = smallvec![operand];
         let (mut banks, mut made) = (SmallVec::new(), Vec::new());
         for &id in &ids {

@@ -21,14 +21,14 @@ const OUTPUT: usize = 450;
 const FILTER: usize = 6;
 
 /// Whether a convolution to `y` that sums over `k` channels is faster in the transformed
-/// domain.
-pub(in super::super) fn pays(window: &Window, y: Shape, k: usize) -> bool {
+/// domain, in single precision, than by products of which one instruction takes `pairs` for one.
+pub(in super::super) fn pays(window: &Window, y: Shape, k: usize, pairs: usize) -> bool {
     let Some(form) = Form::of(window) else {
         return false;
     };
     let whole = |c: usize, part: usize| c.div_ceil(part) * part;
     let taps = form.kernel() * form.kernel();
-    let direct = y.h * y.w * taps * k * whole(y.c, LANES) / DIRECT;
+    let direct = y.h * y.w * taps * k * whole(y.c, LANES) / (DIRECT * pairs);
     let tiles = y.h.div_ceil(form.tile()) * y.w.div_ceil(form.tile());
     let filter = POINTS * k * whole(y.c, PANEL);
     let lanes = [(k, INPUT), (y.c, OUTPUT)].map(|(c, cycles)| c.div_ceil(LANES) * cycles);

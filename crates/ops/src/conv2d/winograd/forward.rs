@@ -4,9 +4,10 @@ use super::tiles::{Tiles, TransformTiles, Transformed};
 use super::transform::{Input, Output, both_ways, half};
 use super::{Form, POINTS, SIDE, SKEW};
 use inception_tensor::{
-    Accumulate, Bank, Batch, BoxMut, Element, Epilogue, LANES, Lanes, PANEL, Pool, Shape, View,
-    WithLanes, multiply_batch, with_scratch,
+    Accumulate, Batch, BoxMut, Element, Epilogue, LANES, LaneMap, Lanes, PANEL, Pool, Shape, View,
+    ViewMut, WithLanes, multiply_batch, with_scratch,
 };
+use smallvec::{SmallVec, smallvec};
 
 /// Bytes of transformed input that stay in a core's own cache while all filters read them.
 const CACHED: usize = 256 << 10;
@@ -17,36 +18,51 @@ const FETCHED: usize = 2;
 /// The tiles of a task, though their transforms may not all stay in cache: filters are read once
 /// a task.
 const LEAST_TILES: usize = 16;
+/// With so many tasks a thread, all end at about the same time.
+const MANY_TASKS: usize = 16;
+/// The most parts that a line of tiles is cut into.
+const PARTS_OF_A_LINE: usize = 4;
 /// Fewer tasks for each further thread are cut along channels of the output, too.
 const TASKS_A_THREAD: usize = 6;
-/// `c = epilogue(conv(x, filters))` for a bank of transformed filters, with `offset` rows and columns of padding before `x`.
+/// A bank of transformed filters, and what becomes of its sums.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Filtered<'a, T> {
+    /// As [`filter`](super::filter) has written them.
+    pub(in super::super) filter: &'a [T],
+    /// Whether the sums are added to what is there.
+    pub(in super::super) accumulate: Accumulate,
+    /// What follows.
+    pub(in super::super) epilogue: Epilogue<'a, T>,
+}
+
+/// `y = epilogue(conv(x, filters))` with `offset` rows and columns of padding before `x`. The
+/// maps are kept as `S`, sums are in `T`.
 ///
 /// An element has the same bits whatever it is computed together with: tiles are fixed to
 /// the output's first pixel.
-pub(in super::super) fn forward<T: Element>(
+pub(in super::super) fn forward<T: Element, S: LaneMap<T>>(
     pool: &Pool,
     form: Form,
-    x: View<'_, T>,
+    x: View<'_, S>,
     offset: [usize; 2],
-    bank: Bank<'_, T>,
+    bank: Filtered<'_, T>,
+    y: ViewMut<'_, S>,
 ) {
     let task = Task {
         pool,
         form,
         x,
         offset,
-        filter: bank.packed,
-        accumulate: bank.accumulate,
-        epilogue: bank.epilogue,
+        bank,
     };
     let size = task_size(
         pool.threads(),
         form.tile(),
         x.shape().c,
-        bank.c.shape(),
+        y.shape(),
         size_of::<T>(),
     );
-    pool.for_each_box(bank.c, size, |part| task.run(part));
+    pool.for_each_box(y, size, |part| task.run(part));
 }
 
 /// The box of the output that a task computes. It may depend on the number of `threads`, since
@@ -55,9 +71,22 @@ fn task_size(threads: usize, tile: usize, c_in: usize, y: Shape, bytes: usize) -
     let most = (CACHED / (POINTS * c_in.max(1) * bytes)).clamp(LEAST_TILES, TASK_TILES);
     let [rows, columns] = [y.h.div_ceil(tile), y.w.div_ceil(tile)].map(|n| n.max(1));
     let images = (most / (rows * columns)).clamp(1, y.n.max(1));
-    let across = most.min(columns);
-    // As even parts as few parts allow.
-    let down = rows.div_ceil(rows.div_ceil((most / columns).max(1)));
+    // Parts of lines, where the threads end together that way and not with whole lines.
+    let [down, across] = (1..=PARTS_OF_A_LINE)
+        .map(|parts| {
+            let across = columns.min(most).div_ceil(parts);
+            // As even parts as few parts allow.
+            [rows.div_ceil(rows.div_ceil((most / across).max(1))), across]
+        })
+        .min_by_key(|&[down, across]| {
+            let boxes = y.n.div_ceil(images) * rows.div_ceil(down) * columns.div_ceil(across);
+            // Of those that end as early, the largest tasks.
+            (
+                busiest(threads, y.n, [rows, columns], [down, across]),
+                boxes,
+            )
+        })
+        .unwrap_or([1, 1]);
     let tasks = y.n.div_ceil(images) * rows.div_ceil(down) * columns.div_ceil(across);
     let panels = y.c.div_ceil(PANEL).max(1);
     let parts = (TASKS_A_THREAD * (threads - 1)).div_ceil(tasks.max(1));
@@ -65,19 +94,42 @@ fn task_size(threads: usize, tile: usize, c_in: usize, y: Shape, bytes: usize) -
     Shape::new(images, down * tile, across * tile, channels)
 }
 
-/// What all tasks share.
-struct Task<'a, T> {
-    pool: &'a Pool,
-    form: Form,
-    x: View<'a, T>,
-    offset: [usize; 2],
-    filter: &'a [T],
-    accumulate: Accumulate,
-    epilogue: Epilogue<'a, T>,
+/// The tiles of the thread that does most, where `images` of `size` tiles are cut into boxes, and
+/// who is free takes the next.
+fn busiest(threads: usize, images: usize, size: [usize; 2], part: [usize; 2]) -> usize {
+    let boxes = |axis: usize| {
+        (0..size[axis])
+            .step_by(part[axis])
+            .map(move |at| part[axis].min(size[axis] - at))
+    };
+    let tasks = images * size[0].div_ceil(part[0]) * size[1].div_ceil(part[1]);
+    if tasks > MANY_TASKS * threads {
+        return (images * size[0] * size[1]).div_ceil(threads);
+    }
+    let mut work: SmallVec<[usize; 16]> = smallvec![0; threads];
+    for _ in 0..images {
+        for down in boxes(0) {
+            for across in boxes(1) {
+                if let Some(free) = work.iter_mut().min() {
+                    *free += down * across;
+                }
+            }
+        }
+    }
+    work.into_iter().max().unwrap_or(0)
 }
 
-impl<T: Element> Task<'_, T> {
-    fn run(&self, mut part: BoxMut<'_, T>) {
+/// What all tasks share.
+struct Task<'a, T, S> {
+    pool: &'a Pool,
+    form: Form,
+    x: View<'a, S>,
+    offset: [usize; 2],
+    bank: Filtered<'a, T>,
+}
+
+impl<T: Element, S: LaneMap<T>> Task<'_, T, S> {
+    fn run(&self, mut part: BoxMut<'_, S>) {
         let (start, shape, step) = (part.start(), part.shape(), self.form.tile());
         let tiles = Tiles {
             step,
@@ -111,7 +163,7 @@ impl<T: Element> Task<'_, T> {
                 for channel in (0..shape.c).step_by(PANEL) {
                     let panel = (start[3] + channel) / PANEL;
                     let len = POINTS * width * PANEL;
-                    let filter = &self.filter[panel * len..][..len];
+                    let filter = &self.bank.filter[panel * len..][..len];
                     multiply_batch(kernel, batch, filter, products);
                     self.output(&mut part, tiles, channel, products);
                 }
@@ -120,17 +172,17 @@ impl<T: Element> Task<'_, T> {
     }
 
     /// Transforms the products of a panel back.
-    fn output(&self, part: &mut BoxMut<'_, T>, tiles: Tiles, channel: usize, products: &[T]) {
+    fn output(&self, part: &mut BoxMut<'_, S>, tiles: Tiles, channel: usize, products: &[T]) {
         let kernel = self.pool.kernel();
         match self.form {
-            Form::Kernel3 => kernel.with_lanes(Results::<T, 4> {
+            Form::Kernel3 => kernel.with_lanes(Results::<T, S, 4> {
                 task: self,
                 part,
                 tiles,
                 channel,
                 products,
             }),
-            Form::Kernel5 => kernel.with_lanes(Results::<T, 2> {
+            Form::Kernel5 => kernel.with_lanes(Results::<T, S, 2> {
                 task: self,
                 part,
                 tiles,
@@ -142,9 +194,9 @@ impl<T: Element> Task<'_, T> {
 }
 
 /// The way back for output tiles of `M × M`.
-struct Results<'a, 'b, T, const M: usize> {
-    task: &'a Task<'a, T>,
-    part: &'a mut BoxMut<'b, T>,
+struct Results<'a, 'b, T, S, const M: usize> {
+    task: &'a Task<'a, T, S>,
+    part: &'a mut BoxMut<'b, S>,
     tiles: Tiles,
     /// The first channel, counted from the box's.
     channel: usize,
@@ -152,15 +204,15 @@ struct Results<'a, 'b, T, const M: usize> {
     products: &'a [T],
 }
 
-impl<T: Element, const M: usize> WithLanes<T> for Results<'_, '_, T, M> {
+impl<T: Element, S: LaneMap<T>, const M: usize> WithLanes<T> for Results<'_, '_, T, S, M> {
     type Output = ();
 
     #[inline(always)]
     fn run(self, lanes: impl Lanes<T>) {
         let c = self.part.shape().c;
         let first = self.part.start()[3];
-        let Epilogue { bias, relu } = self.task.epilogue;
-        let add = self.task.accumulate == Accumulate::Add;
+        let Epilogue { bias, relu } = self.task.bank.epilogue;
+        let add = self.task.bank.accumulate == Accumulate::Add;
         let past_cache = self.part.is_past_cache() && !add;
         let count = self.tiles.count();
         let channels = self.channel..c.min(self.channel + PANEL);
@@ -191,7 +243,7 @@ impl<T: Element, const M: usize> WithLanes<T> for Results<'_, '_, T, M> {
                             return;
                         };
                         if add {
-                            result = lanes.add(lanes.load_part(pixel), result);
+                            result = lanes.add(S::read(lanes, pixel), result);
                         }
                         if let Some(bias) = bias {
                             result = lanes.add(result, bias);
@@ -199,13 +251,26 @@ impl<T: Element, const M: usize> WithLanes<T> for Results<'_, '_, T, M> {
                         if relu {
                             result = lanes.relu(result);
                         }
-                        match pixel.first_chunk_mut() {
-                            Some(pixel) if past_cache => lanes.store_past(result, pixel),
-                            _ => lanes.store_part(result, pixel),
-                        }
+                        S::write(lanes, result, pixel, past_cache);
                     },
                 );
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_where_two_threads_end_together_that_way() {
+        // 14 lines of 14 tiles, of which a task takes 28: in whole lines one thread would have
+        // four of seven tasks.
+        let size = |threads| task_size(threads, 4, 64, Shape::new(1, 56, 56, 192), 4);
+        assert_eq!(size(1), Shape::new(1, 8, 56, 192));
+        assert_eq!(size(2), Shape::new(1, 16, 28, 192));
+        assert_eq!(busiest(2, 1, [14, 14], [2, 14]), 112);
+        assert_eq!(busiest(2, 1, [14, 14], [4, 7]), 98);
     }
 }

@@ -22,7 +22,7 @@ mod transform;
 pub(super) use backward_weight::{backward_weight, backward_weight_workspace};
 pub(super) use cost::pays;
 pub(super) use filter::{Direction, filter, filter_len};
-pub(super) use forward::forward;
+pub(super) use forward::{Filtered, forward};
 
 use crate::Window;
 

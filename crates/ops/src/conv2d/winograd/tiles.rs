@@ -2,7 +2,7 @@
 
 use super::SIDE;
 use super::transform::{Line, both_ways, half};
-use inception_tensor::{Element, LANES, Lanes, View, WithLanes};
+use inception_tensor::{Element, LANES, LaneMap, Lanes, View, WithLanes};
 
 /// Tiles of a map, in the order in which they are transformed.
 #[derive(Clone, Copy, Debug)]
@@ -38,15 +38,15 @@ impl Tiles {
 
     /// The pixels of tile `i` of `map`, `N` rows and columns; those outside are empty.
     #[inline(always)]
-    fn pixels<'a, T: Element, const N: usize>(
+    fn pixels<'a, S: Copy, const N: usize>(
         &self,
-        map: &View<'a, T>,
+        map: &View<'a, S>,
         offset: [usize; 2],
         i: usize,
-    ) -> [[&'a [T]; N]; N] {
+    ) -> [[&'a [S]; N]; N] {
         let (shape, [image, row, column]) = (map.shape(), self.place(i));
         let image = self.start[0] + image;
-        let mut pixels: [[&[T]; N]; N] = [[&[]; N]; N];
+        let mut pixels: [[&[S]; N]; N] = [[&[]; N]; N];
         for (p, line) in pixels.iter_mut().enumerate() {
             // Before the near edge these wrap around to numbers beyond the far edge.
             let y = ((self.start[1] + row) * self.step + p).wrapping_sub(offset[0]);
@@ -76,18 +76,20 @@ pub(super) struct Transformed<'a, T> {
 
 /// Transforms the tiles `first .. first + count` of a map by `line`: `N` numbers to
 /// [`SIDE`].
-pub(super) struct TransformTiles<'a, T, F, const N: usize> {
+pub(super) struct TransformTiles<'a, T, S, F, const N: usize> {
     pub(super) tiles: Tiles,
     pub(super) first: usize,
     pub(super) count: usize,
-    pub(super) map: View<'a, T>,
+    pub(super) map: View<'a, S>,
     /// Rows and columns by which the first tile starts before the map.
     pub(super) offset: [usize; 2],
     pub(super) line: F,
     pub(super) to: Transformed<'a, T>,
 }
 
-impl<T: Element, F: Line<T, N, SIDE>, const N: usize> WithLanes<T> for TransformTiles<'_, T, F, N> {
+impl<T: Element, S: LaneMap<T>, F: Line<T, N, SIDE>, const N: usize> WithLanes<T>
+    for TransformTiles<'_, T, S, F, N>
+{
     type Output = ();
 
     #[inline(always)]
@@ -95,14 +97,14 @@ impl<T: Element, F: Line<T, N, SIDE>, const N: usize> WithLanes<T> for Transform
         let Transformed { data, pitch, width } = self.to;
         let mut memory = half(lanes);
         for i in 0..self.count {
-            let pixels: [[&[T]; N]; N] = self.tiles.pixels(&self.map, self.offset, self.first + i);
+            let pixels: [[&[S]; N]; N] = self.tiles.pixels(&self.map, self.offset, self.first + i);
             for channel in (0..width).step_by(LANES) {
                 let end = width.min(channel + LANES);
                 both_ways(
                     lanes,
                     self.line,
                     &mut memory,
-                    |p, q| lanes.load_part(pixels[p][q].get(channel..end).unwrap_or(&[])),
+                    |p, q| S::read(lanes, pixels[p][q].get(channel..end).unwrap_or(&[])),
                     |p, q, number| {
                         let row = (p * SIDE + q) * pitch + i * width;
                         lanes.store_part(number, &mut data[row + channel..row + end]);
