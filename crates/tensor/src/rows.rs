@@ -117,7 +117,10 @@ pub fn multiply_rows<T: Element>(
         false => TASK_ROWS,
     };
     let down = count.div_ceil(task_rows);
-    let across = ENOUGH_TASKS.div_ceil(down).min(panels);
+    let across = match pool.threads() {
+        1 => 1,
+        _ => ENOUGH_TASKS.div_ceil(down).min(panels),
+    };
     let share = panels.div_ceil(across);
     let job = Job {
         rows,

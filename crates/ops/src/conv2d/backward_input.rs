@@ -5,10 +5,13 @@ use super::winograd::{self, Direction, Form};
 use super::{Method, NAME, check, workspace_of};
 use crate::Window;
 use inception_tensor::{
-    Accumulate, Bank, Element, Epilogue, Operand, Pool, Rows, Shape, View, ViewMut, multiply_rows,
-    pack, packed_len,
+    Accumulate, Bank, Element, Epilogue, Operand, Pool, Rows, Shape, View, ViewMut,
+    multiply_matrix, multiply_rows, pack, packed_len,
 };
 use smallvec::SmallVec;
+
+/// Pixels of a task of 1×1 convolutions.
+const PIXELS: usize = 112;
 
 /// Numbers of workspace that [`backward_input`] needs: room to pack the transposed weights,
 /// and for strides above 1 to compute the pixels of a phase side by side.
@@ -78,6 +81,9 @@ pub fn backward_input<T: Element>(
     let weight_shapes = weights.iter().map(View::shape);
     let needed = backward_input_workspace(method, dx.shape(), weight_shapes);
     let workspace = workspace_of(workspace, needed);
+    if dy.len() > 1 && window.is_pointwise() {
+        return pointwise(pool, dy, weights, dx, workspace);
+    }
     let (side_by_side, mut rest) = workspace.split_at_mut(phase_len(window, dx.shape()));
     for (bank, (dy, weight)) in dy.iter().zip(weights).enumerate() {
         let accumulate = match bank {
@@ -104,6 +110,43 @@ pub fn backward_input<T: Element>(
             }
         }
     }
+}
+
+/// The gradient of 1×1 convolutions: some pixels after the other, so that a pixel's sum stays in
+/// cache while the banks are added to it.
+fn pointwise<T: Element>(
+    pool: &Pool,
+    dy: &[View<'_, T>],
+    weights: &[View<'_, T>],
+    dx: ViewMut<'_, T>,
+    workspace: &mut [T],
+) {
+    let mut rest = workspace;
+    let mut factors: SmallVec<[&[T]; 4]> = SmallVec::new();
+    for weight in weights {
+        let Shape { w, c, .. } = weight.shape();
+        let (packed, tail) = rest.split_at_mut(packed_len(c, w));
+        rest = tail;
+        pack(pool, Operand::Transposed(*weight), c, 0, packed);
+        factors.push(packed);
+    }
+    let serial = pool.on_this_thread();
+    pool.for_each_rows(dx, PIXELS, |first, mut block| {
+        for (bank, (dy, &packed)) in dy.iter().zip(&factors).enumerate() {
+            let pixels = Shape::matrix(block.shape().rows(), dy.shape().c);
+            let dy = View::strided(&dy.data()[first * dy.stride()..], pixels, dy.stride());
+            let bank = Bank {
+                packed,
+                accumulate: match bank {
+                    0 => Accumulate::Replace,
+                    _ => Accumulate::Add,
+                },
+                epilogue: Epilogue::NONE,
+                c: block.reborrow(),
+            };
+            multiply_matrix(&serial, dy, &mut [bank]);
+        }
+    });
 }
 
 /// The gradient as a convolution of `dy` by flipped filters, padded by what the kernel

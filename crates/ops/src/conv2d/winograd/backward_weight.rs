@@ -14,9 +14,9 @@ use inception_tensor::{
 
 /// Tiles that a task transforms.
 const GROUP: usize = 16;
-/// Numbers of transformed tiles that are summed at a time: they stay in the last cache, and
-/// the sums, which are read and written once a block, are few beside them.
-const BLOCK: usize = 1 << 22;
+/// The least and the most numbers of transformed tiles that are summed at a time: few stay in
+/// a core's own cache, but the sums are read and written once a block.
+const BLOCK: [usize; 2] = [1 << 20, 1 << 22];
 /// The most groups of a block.
 const BLOCK_GROUPS: usize = 128;
 /// Rows of the gradient that a task transforms back.
@@ -45,7 +45,9 @@ impl Sizes {
     fn new(form: Form, y: Shape, weight: Shape) -> Self {
         let tiles = Tiles::all([y.n, y.h, y.w], form.tile());
         let group = group_len(weight.w) + group_len(weight.c);
-        let most = (BLOCK / group).clamp(1, BLOCK_GROUPS);
+        let sums = weight.w * weight.c * POINTS;
+        let most = (2 * sums).clamp(BLOCK[0], BLOCK[1]) / group;
+        let most = most.clamp(1, BLOCK_GROUPS);
         let groups = tiles.count().div_ceil(GROUP).max(1);
         Self {
             tiles,
