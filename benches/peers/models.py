@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torchvision.models import Inception3
 from torchvision.models.googlenet import GoogLeNet, Inception
 
 
@@ -93,6 +94,13 @@ NETWORKS = {
             num_classes=1000, aux_logits=heads, init_weights=False, transform_input=False
         ),
         (3, 224, 224),
+        1000,
+    ),
+    "inception-v3": (
+        lambda heads: Inception3(
+            num_classes=1000, aux_logits=heads, init_weights=False, transform_input=False
+        ),
+        (3, 299, 299),
         1000,
     ),
     "simple-inception": (lambda heads: SimpleInception(), (3, 32, 32), 10),

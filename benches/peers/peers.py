@@ -87,6 +87,8 @@ def run_torch(args):
                 loss = loss_of(out.logits, labels)
                 heads = loss_of(out.aux_logits1, labels) + loss_of(out.aux_logits2, labels)
                 loss = loss + 0.3 * heads
+            elif hasattr(out, "aux_logits"):
+                loss = loss_of(out.logits, labels) + 0.4 * loss_of(out.aux_logits, labels)
             else:
                 loss = loss_of(out, labels)
         loss.backward()

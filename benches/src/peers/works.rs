@@ -145,6 +145,12 @@ const GOOGLENET: Work = Work {
     target: 1.6,
 };
 
+/// torchvision's Inception v3, at 299 pixels.
+const V3: Work = Work {
+    model: "inception-v3",
+    ..GOOGLENET
+};
+
 /// A training step of GoogLeNet with both auxiliary classifiers.
 const STEP: Work = Work {
     mode: Mode::Train,
@@ -156,7 +162,7 @@ const STEP: Work = Work {
 };
 
 /// Every work that is compared.
-pub const WORKS: [Work; 12] = [
+pub const WORKS: [Work; 17] = [
     Work {
         name: "infer-f32-b1",
         title: "GoogLeNet inference, f32, batch 1",
@@ -215,6 +221,43 @@ pub const WORKS: [Work; 12] = [
         model: "googlenet",
         peers: &[Peer::BatchNormLineage],
         target: 1.0,
+        ..STEP
+    },
+    Work {
+        name: "v3-infer-f32-b1",
+        title: "Inception v3 inference, f32, batch 1",
+        ..V3
+    },
+    Work {
+        name: "v3-infer-f32-b16",
+        title: "Inception v3 inference, f32, batch 16",
+        batch_size: 16,
+        ..V3
+    },
+    Work {
+        name: "v3-infer-bf16-b16",
+        title: "Inception v3 inference, bf16, batch 16",
+        precision: "bf16",
+        batch_size: 16,
+        peers: INFER_BF16,
+        target: 1.2,
+        ..V3
+    },
+    Work {
+        name: "v3-infer-int8-b16",
+        title: "Inception v3 inference, int8, batch 16",
+        precision: "int8",
+        batch_size: 16,
+        peers: INFER_INT8,
+        target: 1.2,
+        ..V3
+    },
+    Work {
+        name: "v3-train-f32-b16",
+        title: "Inception v3 training step with its head, f32, batch 16",
+        model: "inception-v3",
+        batch_size: 16,
+        reps: 2,
         ..STEP
     },
     Work {

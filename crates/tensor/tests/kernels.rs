@@ -2,7 +2,8 @@
 
 use inception_tensor::{
     Accumulate, Bank, Element, Epilogue, Kernel, Operand, PADDING, Pool, Rows, Shape, Stream,
-    Tensor, Terms, View, fnv1a, gemm, multiply_outer, multiply_rows, pack, packed_len,
+    Tensor, Terms, View, ViewMut, fnv1a, gemm, multiply_matrix, multiply_outer, multiply_rows,
+    pack, packed_len,
 };
 use proptest::prelude::*;
 
@@ -348,4 +349,36 @@ fn a_piece_outside_the_data_is_refused() {
         |_: usize, o: &mut [u32]| o.fill(7),
         &mut [bank],
     );
+}
+
+#[test]
+fn maps_that_are_written_past_the_cache_hold_the_same_numbers() {
+    // 16 MiB and more, in lines of a cache; one number a row, so that each element is its row.
+    let (rows, columns) = (1 << 16, 64);
+    let data: Vec<f32> = (0..rows).map(|i| (i % 4099) as f32).collect();
+    let b: Vec<f32> = (0..columns).map(|i| i as f32).collect();
+    let pool = Pool::new(2).unwrap();
+    let mut packed = vec![0.0; packed_len(1, columns)];
+    let weights = View::new(&b, Shape::matrix(1, columns));
+    pack(&pool, Operand::Plain(weights), 1, 0, &mut packed);
+    let mut memory = vec![f32::NAN; rows * columns + 16];
+    let start = memory.as_ptr().align_offset(64);
+    for kernel in Kernel::ALL.into_iter().filter(|k| k.is_supported()) {
+        let pool = pool.clone().with_kernel(kernel).unwrap();
+        let bank = Bank {
+            packed: &packed,
+            accumulate: Accumulate::Replace,
+            epilogue: Epilogue::NONE,
+            c: ViewMut::new(
+                &mut memory[start..][..rows * columns],
+                Shape::matrix(rows, columns),
+            ),
+        };
+        let a = View::new(&data, Shape::matrix(rows, 1));
+        multiply_matrix(&pool, a, &mut [bank]);
+        for (i, found) in memory[start..][..rows * columns].iter_mut().enumerate() {
+            assert_eq!(*found, data[i / columns] * b[i % columns], "{kernel:?}");
+            *found = f32::NAN;
+        }
+    }
 }
