@@ -4,49 +4,67 @@ use crate::kernel::{self, Finish, Isa, Kernel, PANEL, RowsTile, WithIsa};
 use crate::rows::later_panel;
 use crate::{Element, with_scratch};
 
-/// The left operands of [`multiply_batch`]: `count` dense matrices `rows × width`.
+/// The left operands of [`multiply_batch`]: `count` matrices whose rows are pieces of `width`
+/// numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a, T> {
     /// The matrices, `pitch` numbers apart.
     pub data: &'a [T],
-    /// From one matrix to the next, at least `rows·width`.
+    /// From one matrix to the next.
     pub pitch: usize,
     /// How many matrices.
     pub count: usize,
     /// Rows of each.
     pub rows: usize,
-    /// Columns of each.
+    /// Where the pieces of rows start in each matrix: `places[tap·rows + row]`.
+    pub places: &'a [u32],
+    /// Numbers in a piece.
     pub width: usize,
+}
+
+impl<T> Batch<'_, T> {
+    /// Pieces of a row.
+    fn taps(&self) -> usize {
+        self.places.len() / self.rows.max(1)
+    }
 }
 
 /// `c[i] = a[i]·b[i]` for the matrices of a batch, on the calling thread.
 ///
-/// The sum of an element is one chain over `k` in order, so it has the same bits whatever it
-/// is computed together with.
+/// The sum of an element is one chain over pieces and numbers in order, so it has the same bits
+/// whatever it is computed together with.
 ///
 /// # Shapes
-/// `a`: [`Batch`]; `panels`: `count` panels `[width][PANEL]`, one after the other; `c`:
+/// `a`: [`Batch`]; `panels`: `count` panels `[taps·width][PANEL]`, one after the other; `c`:
 /// `count × rows × PANEL`, dense.
 ///
 /// # Panics
-/// When sizes do not fit each other.
+/// When sizes do not fit each other, or a piece lies outside the data.
 pub fn multiply_batch<T: Element>(kernel: Kernel, a: Batch<'_, T>, panels: &[T], c: &mut [T]) {
     let Batch {
         data,
         pitch,
         count,
         rows,
+        places,
         width,
     } = a;
-    assert_eq!(panels.len(), count * width * PANEL, "panels of a batch");
+    let k = a.taps() * width;
+    assert_eq!(panels.len(), count * k * PANEL, "panels of a batch");
     assert_eq!(c.len(), count * rows * PANEL, "output of a batch");
     if count == 0 || rows == 0 {
         return;
     }
-    let (matrix, span) = (rows * width, (count - 1) * pitch + rows * width);
     assert!(
-        pitch >= matrix && data.len() >= span,
-        "matrices of a batch: {count} of {rows}×{width}, {pitch} apart, in {} numbers",
+        places.len() % rows == 0,
+        "{} places of {rows} rows",
+        places.len()
+    );
+    let last = (count - 1) * pitch;
+    let inside = |&place: &u32| last + place as usize + width <= data.len();
+    assert!(
+        places.iter().all(inside),
+        "pieces of a batch: {count} matrices, {pitch} apart, in {} numbers",
         data.len()
     );
     let kernel = match T::VECTOR_KERNELS {
@@ -75,37 +93,48 @@ impl<T: Element> WithIsa for Product<'_, T> {
         fn rows_of<I: Isa>(_: I) -> usize {
             I::ROWS
         }
-        let Batch { rows, width, .. } = self.a;
-        let step = even(rows, rows_of(isa));
+        let Batch {
+            pitch,
+            count,
+            rows,
+            places,
+            width,
+            ..
+        } = self.a;
+        let (taps, step) = (self.a.taps(), even(rows, rows_of(isa)));
+        let k = taps * width;
         // Only `f32` has vector kernels, so these casts change no type.
         let data = self.a.data.as_ptr().cast::<f32>().expose_provenance();
         let (panels, c) = (
             self.panels.as_ptr().cast::<f32>(),
             self.c.as_mut_ptr().cast::<f32>(),
         );
-        let points = self.a.count;
-        with_scratch(points * rows, |addresses: &mut [usize]| {
-            for (i, addresses) in addresses.chunks_exact_mut(rows).enumerate() {
-                for (row, address) in addresses.iter_mut().enumerate() {
-                    *address = data + (i * self.a.pitch + row * width) * size_of::<f32>();
+        with_scratch(count * taps * rows, |addresses: &mut [usize]| {
+            let matrices = addresses.chunks_exact_mut((taps * rows).max(1));
+            for (i, addresses) in matrices.enumerate() {
+                for (address, &place) in addresses.iter_mut().zip(places) {
+                    *address = data + (i * pitch + place as usize) * size_of::<f32>();
                 }
             }
-            for i in 0..points {
-                let b = panels.wrapping_add(i * width * PANEL);
+            for i in 0..count {
+                let b = panels.wrapping_add(i * k * PANEL);
                 for row in (0..rows).step_by(step) {
-                    let at = i * rows + row;
-                    let next = at + step;
-                    let is_inside = next + step <= points * rows;
-                    let later = if is_inside { next } else { at };
+                    let at = i * taps * rows + row;
+                    // The next tile, of this matrix or the next one; never beyond the last.
+                    let later = match (row + 2 * step <= rows, i + 1 < count) {
+                        (true, _) => at + step,
+                        (false, true) => (i + 1) * taps * rows,
+                        (false, false) => at,
+                    };
                     let tile = RowsTile {
                         addresses: addresses.as_ptr().wrapping_add(at),
                         later: addresses.as_ptr().wrapping_add(later),
                         pitch: rows,
                         rows: step.min(rows - row),
-                        taps: 1,
+                        taps,
                         width,
                         b,
-                        later_b: later_panel(b, width, row / step),
+                        later_b: later_panel(b, k, row / step),
                     };
                     let finish = Finish {
                         c: c.wrapping_add((i * rows + row) * PANEL),
@@ -117,8 +146,9 @@ impl<T: Element> WithIsa for Product<'_, T> {
                         past_cache: false,
                     };
                     // SAFETY:
-                    // - `multiply_batch` found `count` matrices in `data`, whose provenance
-                    //   was exposed, as many panels, and room for as many products;
+                    // - `multiply_batch` found every piece of every matrix in `data`, whose
+                    //   provenance was exposed, as many panels, and room for as many products;
+                    // - `later` has as many rows as a tile, or is the tile itself;
                     // - `c` is borrowed mutably.
                     unsafe { isa.rows(tile, finish) };
                 }
@@ -127,28 +157,40 @@ impl<T: Element> WithIsa for Product<'_, T> {
     }
 
     fn portable(self) {
-        let Batch { rows, width, .. } = self.a;
-        let products = self.c.chunks_exact_mut(rows * PANEL).enumerate();
-        for (i, c) in products {
-            let a = &self.a.data[i * self.a.pitch..][..rows * width];
-            let b = &self.panels[i * width * PANEL..][..width * PANEL];
-            // SAFETY: `a` is `rows × width`, `b` `width × PANEL`, `c` `rows × PANEL`, all
-            // dense, and `c` is borrowed mutably.
-            unsafe {
-                T::raw_gemm(
-                    rows,
-                    width,
-                    PANEL,
-                    a.as_ptr(),
-                    (width as isize, 1),
-                    b.as_ptr(),
-                    (PANEL as isize, 1),
-                    T::zero(),
-                    c.as_mut_ptr(),
-                    PANEL as isize,
-                );
+        let Batch {
+            data,
+            pitch,
+            rows,
+            places,
+            width,
+            ..
+        } = self.a;
+        let k = self.a.taps() * width;
+        with_scratch(rows * k, |matrix: &mut [T]| {
+            for (i, c) in self.c.chunks_exact_mut(rows * PANEL).enumerate() {
+                for (j, &place) in places.iter().enumerate() {
+                    let piece = &data[i * pitch + place as usize..][..width];
+                    matrix[j % rows * k + j / rows * width..][..width].copy_from_slice(piece);
+                }
+                let b = &self.panels[i * k * PANEL..][..k * PANEL];
+                // SAFETY: `matrix` is `rows × k`, `b` `k × PANEL`, `c` `rows × PANEL`, all
+                // dense, and `c` is borrowed mutably.
+                unsafe {
+                    T::raw_gemm(
+                        rows,
+                        k,
+                        PANEL,
+                        matrix.as_ptr(),
+                        (k as isize, 1),
+                        b.as_ptr(),
+                        (PANEL as isize, 1),
+                        T::zero(),
+                        c.as_mut_ptr(),
+                        PANEL as isize,
+                    );
+                }
             }
-        }
+        });
     }
 }
 
@@ -166,22 +208,28 @@ mod tests {
     proptest! {
         #[test]
         fn a_batch_is_its_products_one_by_one(
-            count in 0usize..4, rows in 0usize..31, width in 0usize..40, gap in 0usize..3
+            count in 0usize..4, rows in 0usize..31, width in 0usize..40, taps in 1usize..3
         ) {
-            let pitch = rows * width + gap;
+            // The pieces of a row lie side by side, beginning with the next row's first.
+            let pitch = (rows + taps) * width + 1;
+            let places: Vec<u32> = (0..taps * rows)
+                .map(|i| ((i % rows + i / rows) * width) as u32)
+                .collect();
             let data: Vec<f32> = (0..count * pitch).map(|i| (i * 7 % 11) as f32 - 5.0).collect();
+            let k = taps * width;
             let panels: Vec<f32> =
-                (0..count * width * PANEL).map(|i| (i * 5 % 13) as f32 - 6.0).collect();
+                (0..count * k * PANEL).map(|i| (i * 5 % 13) as f32 - 6.0).collect();
             for kernel in Kernel::ALL.into_iter().filter(|k| k.is_supported()) {
                 let mut c = vec![f32::NAN; count * rows * PANEL];
-                let a = Batch { data: &data, pitch, count, rows, width };
-                multiply_batch(kernel, a, &panels, &mut c);
+                let panels = if rows == 0 { &[][..] } else { &panels };
+                let a = Batch { data: &data, pitch, count, rows, places: &places, width };
+                multiply_batch(kernel, a, panels, &mut c);
                 for (at, &found) in c.iter().enumerate() {
                     let (i, row, column) =
                         (at / PANEL / rows, at / PANEL % rows, at % PANEL);
-                    let a = &data[i * pitch + row * width..][..width];
-                    let terms = a.iter().enumerate().map(|(k, a)| {
-                        a * panels[(i * width + k) * PANEL + column]
+                    let a = &data[i * pitch + row * width..][..k];
+                    let terms = a.iter().enumerate().map(|(j, a)| {
+                        a * panels[(i * k + j) * PANEL + column]
                     });
                     prop_assert_eq!(found, terms.sum::<f32>());
                 }

@@ -1,6 +1,6 @@
 //! Ways to take the sums of a convolution.
 
-use super::winograd::{self, Form};
+use super::winograd::{self, Form, LineForm};
 use crate::Window;
 use inception_tensor::Shape;
 
@@ -10,8 +10,9 @@ pub enum Algorithm {
     /// Term by term, as the formula says.
     #[default]
     Direct,
-    /// In Winograd's transformed domain, for square kernels of 3 and 5 with stride and
-    /// dilation 1; other windows fall back to [`Algorithm::Direct`].
+    /// In Winograd's transformed domain, for kernels of 3×3, 5×5 and, but for the gradients of
+    /// weights, of 3 or 7 in a line, with stride and dilation 1; other windows fall back to
+    /// [`Algorithm::Direct`].
     Winograd,
 }
 
@@ -56,7 +57,8 @@ impl Method {
     ///
     /// `n` has no influence: an image has the same bits alone and in a batch.
     pub fn fastest(window: Window, y: Shape, k: usize) -> Self {
-        match winograd::pays(&window, y, k, 1) {
+        let line = LineForm::of(&window).is_some_and(|form| winograd::line_pays(form, y, k));
+        match line || winograd::pays(&window, y, k, 1) {
             true => Self::winograd(window),
             false => Self::direct(window),
         }
@@ -64,13 +66,21 @@ impl Method {
 
     /// The algorithm that runs: the one asked for, where the window has such a form.
     pub fn effective(&self) -> Algorithm {
-        match self.form() {
-            None => Algorithm::Direct,
-            Some(_) => self.algorithm,
+        match (self.form(), self.line()) {
+            (None, None) => Algorithm::Direct,
+            _ => self.algorithm,
         }
     }
 
-    /// The form of the transforms, where there are any.
+    /// The form of the transforms of a kernel of one line, where there are any.
+    pub(super) fn line(&self) -> Option<LineForm> {
+        match self.algorithm {
+            Algorithm::Direct => None,
+            Algorithm::Winograd => LineForm::of(&self.window),
+        }
+    }
+
+    /// The form of the transforms of a square kernel, where there are any.
     pub(super) fn form(&self) -> Option<Form> {
         match self.algorithm {
             Algorithm::Direct => None,

@@ -64,9 +64,10 @@ pub struct Filter<'a, T> {
 
 /// Numbers that [`pack`] writes for a weight `[kh, kw, c_in, c_out]`.
 pub fn packed_weight_len(method: &Method, weight: Shape) -> usize {
-    match method.form() {
-        None => packed_len(weight.rows(), weight.c),
-        Some(_) => winograd::filter_len(weight, Direction::Forward),
+    match (method.form(), method.line()) {
+        (Some(_), _) => winograd::filter_len(weight, Direction::Forward),
+        (None, Some(line)) => winograd::line_filter_len(line, weight, Direction::Forward),
+        (None, None) => packed_len(weight.rows(), weight.c),
     }
 }
 
@@ -75,12 +76,15 @@ pub fn packed_weight_len(method: &Method, weight: Shape) -> usize {
 /// # Panics
 /// When `packed` is not [`packed_weight_len`] long.
 pub fn pack<T: Element>(pool: &Pool, method: &Method, weight: View<'_, T>, packed: &mut [T]) {
-    match method.form() {
-        None => {
+    match (method.form(), method.line()) {
+        (Some(form), _) => winograd::filter(pool, form, weight, Direction::Forward, packed),
+        (None, Some(line)) => {
+            winograd::line_filter(pool, line, weight, Direction::Forward, packed);
+        }
+        (None, None) => {
             let k = weight.shape().rows();
             inception_tensor::pack(pool, Operand::Plain(weight), k, 0, packed);
         }
-        Some(form) => winograd::filter(pool, form, weight, Direction::Forward, packed),
     }
 }
 

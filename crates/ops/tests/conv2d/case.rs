@@ -281,6 +281,10 @@ pub(crate) fn large_cases() -> Vec<Case> {
 /// tasks and blocks.
 pub(crate) fn winograd_cases() -> Vec<Case> {
     let square = Window::square;
+    let line = |[kh, kw]: [usize; 2]| Window {
+        padding: [kh, kw].map(|taps| [taps / 2; 2]),
+        ..Window::new(kh, kw)
+    };
     let cases = vec![
         Case::new(square(3).padding(1), [3, 28, 27, 40], &[48]),
         Case::new(square(3).padding(1), [2, 7, 7, 200], &[65, 9]),
@@ -288,6 +292,10 @@ pub(crate) fn winograd_cases() -> Vec<Case> {
         Case::new(square(3).padding(1), [5, 5, 300, 3], &[4]),
         Case::new(square(5).padding(2), [2, 14, 13, 24], &[64]),
         Case::new(square(5).padding(2), [1, 40, 41, 16], &[32, 7]),
+        Case::new(line([1, 7]), [2, 17, 17, 40], &[48]),
+        Case::new(line([7, 1]), [1, 17, 16, 33], &[65]),
+        Case::new(line([1, 3]), [3, 8, 8, 48], &[24, 40]),
+        Case::new(line([3, 1]), [1, 9, 8, 100], &[33]),
     ];
     let winograd = |case| Case {
         algorithm: Algorithm::Winograd,

@@ -5,7 +5,7 @@
 //! `cargo bench -p inception-benches --bench conv2d`; they need not be exact, since the
 //! ways differ by a factor where it matters.
 
-use super::{Form, POINTS};
+use super::{Form, LineForm, POINTS, SIDE};
 use crate::Window;
 use inception_tensor::{LANES, PANEL, Shape};
 
@@ -34,4 +34,16 @@ pub(in super::super) fn pays(window: &Window, y: Shape, k: usize, pairs: usize) 
     let lanes = [(k, INPUT), (y.c, OUTPUT)].map(|(c, cycles)| c.div_ceil(LANES) * cycles);
     let transforms = tiles * lanes.iter().sum::<usize>();
     tiles * filter / TRANSFORMED + transforms + filter / FILTER < direct
+}
+
+/// The same for a kernel of one line.
+pub(in super::super) fn line_pays(form: LineForm, y: Shape, k: usize) -> bool {
+    let whole = |c: usize, part: usize| c.div_ceil(part) * part;
+    let [along, lines] = form.extents(y);
+    let tiles = along.div_ceil(form.tile());
+    let direct = y.h * y.w * form.taps() * k * whole(y.c, LANES) / DIRECT;
+    let filter = SIDE * form.parts() * k * whole(y.c, PANEL);
+    let stored = lines * (tiles + form.parts() - 1) * k.div_ceil(LANES) * INPUT / SIDE;
+    let results = lines * tiles * y.c.div_ceil(LANES) * OUTPUT / SIDE;
+    lines * tiles * filter / TRANSFORMED + stored + results + filter / FILTER < direct
 }

@@ -15,7 +15,7 @@ pub(in super::super) enum Direction {
 
 impl Direction {
     /// Channels that are summed over, and channels of the result.
-    fn channels(self, weight: Shape) -> [usize; 2] {
+    pub(super) fn channels(self, weight: Shape) -> [usize; 2] {
         match self {
             Self::Forward => [weight.w, weight.c],
             Self::Backward => [weight.c, weight.w],

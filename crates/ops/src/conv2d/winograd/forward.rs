@@ -10,7 +10,7 @@ use inception_tensor::{
 use smallvec::{SmallVec, smallvec};
 
 /// Bytes of transformed input that stay in a core's own cache while all filters read them.
-const CACHED: usize = 256 << 10;
+pub(super) const CACHED: usize = 256 << 10;
 /// The most tiles of a task.
 const TASK_TILES: usize = 56;
 /// Tiles whose output is fetched ahead.
@@ -23,7 +23,7 @@ const MANY_TASKS: usize = 16;
 /// The most parts that a line of tiles is cut into.
 const PARTS_OF_A_LINE: usize = 4;
 /// Fewer tasks for each further thread are cut along channels of the output, too.
-const TASKS_A_THREAD: usize = 6;
+pub(super) const TASKS_A_THREAD: usize = 6;
 /// A bank of transformed filters, and what becomes of its sums.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Filtered<'a, T> {
@@ -33,6 +33,58 @@ pub(in super::super) struct Filtered<'a, T> {
     pub(in super::super) accumulate: Accumulate,
     /// What follows.
     pub(in super::super) epilogue: Epilogue<'a, T>,
+}
+
+impl<T: Element> Filtered<'_, T> {
+    /// What becomes of the sums of the channels from `channel` on.
+    #[inline(always)]
+    pub(super) fn finish<L: Lanes<T>>(
+        &self,
+        lanes: L,
+        channel: usize,
+        past_cache: bool,
+    ) -> Finish<L::V> {
+        Finish {
+            add: self.accumulate == Accumulate::Add,
+            bias: self
+                .epilogue
+                .bias
+                .map(|bias| lanes.load_part(&bias[channel..])),
+            relu: self.epilogue.relu,
+            past_cache,
+        }
+    }
+}
+
+/// What becomes of sums.
+#[derive(Clone, Copy)]
+pub(super) struct Finish<V> {
+    add: bool,
+    bias: Option<V>,
+    relu: bool,
+    past_cache: bool,
+}
+
+impl<V: Copy> Finish<V> {
+    /// Writes sums to some channels of a pixel.
+    #[inline(always)]
+    pub(super) fn write<T: Element, S: LaneMap<T>, L: Lanes<T, V = V>>(
+        &self,
+        lanes: L,
+        mut sum: V,
+        pixel: &mut [S],
+    ) {
+        if self.add {
+            sum = lanes.add(S::read(lanes, pixel), sum);
+        }
+        if let Some(bias) = self.bias {
+            sum = lanes.add(sum, bias);
+        }
+        if self.relu {
+            sum = lanes.relu(sum);
+        }
+        S::write(lanes, sum, pixel, self.past_cache);
+    }
 }
 
 /// `y = epilogue(conv(x, filters))` with `offset` rows and columns of padding before `x`. The
@@ -152,21 +204,27 @@ impl<T: Element, S: LaneMap<T>> Task<'_, T, S> {
                     width,
                 },
             });
-            let batch = Batch {
-                data: &*data,
-                pitch,
-                count: POINTS,
-                rows,
-                width,
-            };
-            with_scratch(POINTS * rows * PANEL, |products: &mut [T]| {
-                for channel in (0..shape.c).step_by(PANEL) {
-                    let panel = (start[3] + channel) / PANEL;
-                    let len = POINTS * width * PANEL;
-                    let filter = &self.bank.filter[panel * len..][..len];
-                    multiply_batch(kernel, batch, filter, products);
-                    self.output(&mut part, tiles, channel, products);
+            let len = POINTS * width * PANEL;
+            with_scratch(rows, |places: &mut [u32]| {
+                for (row, place) in places.iter_mut().enumerate() {
+                    *place = (row * width) as u32;
                 }
+                let batch = Batch {
+                    data: &*data,
+                    pitch,
+                    count: POINTS,
+                    rows,
+                    places,
+                    width,
+                };
+                with_scratch(POINTS * rows * PANEL, |products: &mut [T]| {
+                    for channel in (0..shape.c).step_by(PANEL) {
+                        let panel = (start[3] + channel) / PANEL;
+                        let filter = &self.bank.filter[panel * len..][..len];
+                        multiply_batch(kernel, batch, filter, products);
+                        self.output(&mut part, tiles, channel, products);
+                    }
+                });
             });
         });
     }
@@ -211,9 +269,8 @@ impl<T: Element, S: LaneMap<T>, const M: usize> WithLanes<T> for Results<'_, '_,
     fn run(self, lanes: impl Lanes<T>) {
         let c = self.part.shape().c;
         let first = self.part.start()[3];
-        let Epilogue { bias, relu } = self.task.bank.epilogue;
-        let add = self.task.bank.accumulate == Accumulate::Add;
-        let past_cache = self.part.is_past_cache() && !add;
+        let bank = &self.task.bank;
+        let past_cache = self.part.is_past_cache() && bank.accumulate == Accumulate::Replace;
         let count = self.tiles.count();
         let channels = self.channel..c.min(self.channel + PANEL);
         let mut memory = half(lanes);
@@ -227,33 +284,18 @@ impl<T: Element, S: LaneMap<T>, const M: usize> WithLanes<T> for Results<'_, '_,
             let [image, row, column] = self.tiles.place(i);
             let mut pixels = self.part.tile_mut::<M>(image, row * M, column * M);
             for channel in channels.clone().step_by(LANES) {
-                let bias = bias.map(|bias| lanes.load_part(&bias[first + channel..]));
+                let finish = bank.finish(lanes, first + channel, past_cache);
                 let end = c.min(channel + LANES);
                 let load = |p: usize, q: usize| {
                     let at = ((p * SIDE + q) * count + i) * PANEL + channel - self.channel;
                     lanes.load_part(&self.products[at..at + LANES])
                 };
-                both_ways::<T, _, _, SIDE, M>(
-                    lanes,
-                    Output,
-                    &mut memory,
-                    load,
-                    |y, x, mut result| {
-                        let Some(pixel) = pixels[y][x].get_mut(channel..end) else {
-                            return;
-                        };
-                        if add {
-                            result = lanes.add(S::read(lanes, pixel), result);
-                        }
-                        if let Some(bias) = bias {
-                            result = lanes.add(result, bias);
-                        }
-                        if relu {
-                            result = lanes.relu(result);
-                        }
-                        S::write(lanes, result, pixel, past_cache);
-                    },
-                );
+                both_ways::<T, _, _, SIDE, M>(lanes, Output, &mut memory, load, |y, x, result| {
+                    let Some(pixel) = pixels[y][x].get_mut(channel..end) else {
+                        return;
+                    };
+                    finish.write(lanes, result, pixel);
+                });
             }
         }
     }

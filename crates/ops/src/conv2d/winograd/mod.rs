@@ -6,6 +6,8 @@
 //! 6 × 6: F(4×4, 3×3) and F(2×2, 5×5) for outputs and input gradients, F(3×3, 4×4) and
 //! F(5×5, 2×2) for weight gradients.
 //!
+//! Kernels of one line have tiles of 6 in a line: F(4, 3), and F(3, 4) twice for seven taps.
+//!
 //! Rounding errors are larger than those of the direct sum; `docs/numerics.md` has the bound.
 //!
 //! # Sources
@@ -16,13 +18,15 @@ mod backward_weight;
 mod cost;
 mod filter;
 mod forward;
+mod line;
 mod tiles;
 mod transform;
 
 pub(super) use backward_weight::{backward_weight, backward_weight_workspace};
-pub(super) use cost::pays;
+pub(super) use cost::{line_pays, pays};
 pub(super) use filter::{Direction, filter, filter_len};
 pub(super) use forward::{Filtered, forward};
+pub(super) use line::{LineForm, line_filter, line_filter_len, line_forward};
 
 use crate::Window;
 
