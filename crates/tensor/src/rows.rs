@@ -65,6 +65,11 @@ const TASK_ROWS: usize = 112;
 /// Bytes of input that stay in a core's own cache while it reads all panels, so that these are
 /// read once.
 const CACHED: usize = 512 << 10;
+/// Rows that lie a multiple of so many bytes apart share the lines of a set of the first cache,
+/// which has few: a tile of more rows would throw out what it is about to read.
+const SAME_SET: usize = 4096;
+/// Lines of a set.
+const WAYS: usize = 8;
 /// Fewer tasks of whole rows than this are cut along columns, too.
 const ENOUGH_TASKS: usize = 16;
 /// The longest chain of additions; longer sums are cut and the parts added.
@@ -336,7 +341,10 @@ impl<T: Element> Task<'_, T> {
         }
         let (count, width) = (self.block.count, self.job.rows.width);
         let k = self.job.rows.taps * width;
-        let step = rows_of(isa);
+        let step = match addresses {
+            [a, b, ..] if a != b && a.abs_diff(*b) % SAME_SET == 0 => rows_of(isa).min(WAYS - 1),
+            _ => rows_of(isa),
+        };
         let addresses = &addresses[piece.taps.start * count..piece.taps.end * count];
         with_scratch(addresses.len(), |shifted: &mut [usize]| {
             // A part that starts inside its pieces has addresses of its own.
