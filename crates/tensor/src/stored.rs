@@ -102,7 +102,7 @@ pub trait Stored: Pod + Debug + Default + Send + Sync + 'static {
     fn decode(self) -> f32;
 
     /// An integer that grows with the number; that of a NaN is greater than all others.
-    type Rank: Ord + Copy + Default + Into<i32>;
+    type Rank: Ord + Copy + Default;
 
     /// The rank of a number.
     fn rank(self) -> Self::Rank;

@@ -65,7 +65,7 @@ struct Maxima<'a, S> {
 /// A pixel under a window.
 #[derive(Clone, Copy)]
 struct Tap<'a, S> {
-    place: i32,
+    place: i16,
     pixel: &'a [S],
 }
 
@@ -89,15 +89,15 @@ impl<S: Stored> Vectorize for Maxima<'_, S> {
                 for kx in columns.taps(ox) {
                     let (iy, ix) = (on_input(rows, oy, ky), on_input(columns, ox, kx));
                     taps.push(Tap {
-                        place: (ky * self.width + kx) as i32,
+                        place: (ky * self.width + kx) as i16,
                         pixel: self.x.pixel(n, iy, ix),
                     });
                 }
             }
             let (taps, y) = (&taps[..], self.y.row_mut(r));
-            by_channel(Alone { taps, y });
-            if let Some(winners) = self.winners.get_mut(r * c..(r + 1) * c) {
-                by_channel(Places { taps, winners });
+            match self.winners.get_mut(r * c..(r + 1) * c) {
+                Some(winners) if !winners.is_empty() => by_channel(Places { taps, y, winners }),
+                _ => by_channel(Alone { taps, y }),
             }
         }
     }
@@ -161,14 +161,12 @@ impl<S: Stored> Contest for Alone<'_, S> {
     }
 }
 
-/// The places of maxima.
+/// Maxima and their places.
 struct Places<'a, S> {
     taps: &'a [Tap<'a, S>],
+    y: &'a mut [S],
     winners: &'a mut [u8],
 }
-
-/// Places are at most this.
-const LAST: i32 = 0xff;
 
 impl<S: Stored> Contest for Places<'_, S> {
     #[inline(always)]
@@ -178,17 +176,35 @@ impl<S: Stored> Contest for Places<'_, S> {
 
     #[inline(always)]
     fn chunk<const N: usize>(&mut self, start: usize) {
-        // Of equal ranks the lower place makes the greater key.
-        let mut max = [i32::MIN; N];
-        for tap in self.taps {
-            let below = LAST - tap.place;
-            for (m, &v) in max.iter_mut().zip(&tap.pixel[start..start + N]) {
-                let rank: i32 = v.rank().into();
-                *m = (rank * (LAST + 1) + below).max(*m);
+        let [first, others @ ..] = self.taps else {
+            unreachable!("a window has a pixel");
+        };
+        let mut max = [S::Rank::default(); N];
+        for (m, &v) in max.iter_mut().zip(&first.pixel[start..start + N]) {
+            *m = v.rank();
+        }
+        // As wide as the ranks of pairs. Small loops, which become vectors.
+        let mut places = [first.place; N];
+        for tap in others {
+            let (mut ranks, mut won) = ([S::Rank::default(); N], [0i16; N]);
+            for (rank, &v) in ranks.iter_mut().zip(&tap.pixel[start..start + N]) {
+                *rank = v.rank();
+            }
+            for (won, (rank, m)) in won.iter_mut().zip(ranks.iter().zip(&max)) {
+                *won = -i16::from(rank > m);
+            }
+            for (m, &rank) in max.iter_mut().zip(&ranks) {
+                *m = rank.max(*m);
+            }
+            for (place, won) in places.iter_mut().zip(&won) {
+                *place = (*place & !won) | (tap.place & won);
             }
         }
-        for (winner, &m) in self.winners[start..start + N].iter_mut().zip(&max) {
-            *winner = (LAST - (m & LAST)) as u8;
+        for (y, &m) in self.y[start..start + N].iter_mut().zip(&max) {
+            *y = S::of_rank(m);
+        }
+        for (winner, &place) in self.winners[start..start + N].iter_mut().zip(&places) {
+            *winner = place as u8;
         }
     }
 }
