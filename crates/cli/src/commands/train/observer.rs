@@ -162,11 +162,9 @@ impl Observer for Progress {
             Event::RolledBack { from, to, reason } => self.warn(&format!(
                 "step {from}: {reason}; back to step {to} with half the learning rate"
             )),
-            Event::BadImage(item) => {
-                if self.left_out.insert(item.item) {
-                    let (origin, reason) = (&item.origin, &item.reason);
-                    self.warn(&format!("{origin} was left out: {reason}"));
-                }
+            Event::BadImage(item) if self.left_out.insert(item.item) => {
+                let (origin, reason) = (&item.origin, &item.reason);
+                self.warn(&format!("{origin} was left out: {reason}"));
             }
             Event::Warning(text) => self.warn(text),
             Event::Finished { .. } if !self.left_out.is_empty() => {
