@@ -6,7 +6,9 @@
 //! `FOLDER` is any data set that `--data` takes. Each figure is the median of five rounds, in
 //! which all are measured in turn. On Linux the processor's time for an image is shown as
 //! well, which other work on the machine disturbs less: what the loader costs beyond decoding
-//! and resizing is the difference, and the share is the limit's time over the loader's.
+//! and resizing is the difference, and the share is the limit's time over the loader's. Batches
+//! that are ahead when the time is up are counted in the time and not in the images: the fewer
+//! the seconds and the busier the machine, the worse the loader looks.
 
 use inception_data::{
     Augment, BadImages, Cut, DatasetSpec, Loader, LoaderConfig, OpenOptions, Opened, Pipeline,
