@@ -1,19 +1,21 @@
 """Images a second from JPEG files to normalised 224-pixel inputs: ours beside Pillow's and
 torchvision's pipelines.
 
-    python3 benches/peers/loader.py PHOTO...
+    python3 benches/peers/loader.py PHOTO... [--workers N]
 
 Needs `torch`, `torchvision`, `pillow` and `numpy`, and `cargo` for ours. Of the photographs, 400
 JPEGs of ImageNet's usual size (500 x 375, quality 90) are cut at random. All pipelines decode,
 take a random part of 8-100 % of the area, resize it to 224 x 224 (bilinear, antialiased), mirror
-half the time and normalise. Every figure is the median of five rounds of two seconds.
+half the time and normalise. Every figure is the median of five rounds of two seconds; the share
+is that of decoding and resizing alone on one core, by our decoder, times the workers.
 """
 
+import argparse
 import io
 import random
+import re
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -127,24 +129,39 @@ def data_loader(paths, load, workers):
     return median(measure)
 
 
-def main(photos):
+def ours(root, workers):
+    """Names and images a second of the program's own lines."""
+    command = ["cargo", "run", "--release", "--quiet", "-p", "inception-data",
+               "--example", "loader_speed", "--", root, str(workers), str(SECONDS)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    print(output)
+    lines = re.findall(r"^(.+): ([\d.]+) images/s", output, re.MULTILINE)
+    return [(name, float(speed)) for name, speed in lines]
+
+
+def main(photos, workers):
     torch.set_num_threads(1)
     print(f"Pillow {Image.__version__}, torch {torch.__version__}, "
           f"torchvision {torchvision.__version__}\n")
     with tempfile.TemporaryDirectory() as root:
         paths = cut(photos, Path(root))
-        command = ["cargo", "run", "--release", "--quiet", "-p", "inception-data",
-                   "--example", "loader_speed", "--", root, "2", str(SECONDS)]
-        ours = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        print(ours)
-        rows = [("Pillow + numpy", pillow_alone), ("Pillow + torchvision v2", WithPillow()),
-                ("torchvision decode_jpeg + v2", WithTensors())]
-        print("| peer | one core, images/s | DataLoader, 2 workers, images/s |\n|---|---|---|")
-        for name, load in rows:
-            alone = one_core(paths, load)
-            loaded = data_loader(paths, load, 2)
-            print(f"| {name} | {alone:.1f} | {loaded:.1f} |", flush=True)
+        rows = [(f"ours: {name}", speed) for name, speed in ours(root, workers)]
+        limit = dict(rows)["ours: decode + resize, the limit"]
+        for name, load in [("Pillow + numpy", pillow_alone),
+                           ("Pillow + torchvision v2", WithPillow()),
+                           ("torchvision decode_jpeg + v2 on tensors", WithTensors())]:
+            rows.append((name, one_core(paths, load)))
+            for n in range(1, workers + 1):
+                rows.append((f"{name}, DataLoader, workers: {n}", data_loader(paths, load, n)))
+        print("| pipeline | images/s | of the limit |\n|---|---|---|")
+        for name, speed in rows:
+            cores = int(name.rpartition("workers: ")[2]) if "workers: " in name else 1
+            print(f"| {name} | {speed:.0f} | {100 * speed / limit / cores:.0f} % |")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", nargs="+")
+    parser.add_argument("--workers", type=int, default=1)
+    args = parser.parse_args()
+    main(args.photos, args.workers)

@@ -14,11 +14,18 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         })?,
         step("tidy", || tidy::run(root))?,
         step("clippy", || {
-            let clippy = ["clippy", "--workspace", "--all-targets", "--locked"];
-            exec(cargo(root).args(clippy).args(["--", "-D", "warnings"]))
+            let clippy = ["clippy", "--workspace", "--all-targets"];
+            let strict = ["--all-features", "--locked", "--", "-D", "warnings"];
+            exec(cargo(root).args(clippy).args(strict))
         })?,
         step("docs", || {
-            let doc = ["doc", "--workspace", "--no-deps", "--locked"];
+            let doc = [
+                "doc",
+                "--workspace",
+                "--no-deps",
+                "--all-features",
+                "--locked",
+            ];
             exec(cargo(root).args(doc).env("RUSTDOCFLAGS", "-D warnings"))
         })?,
         step("test", || test::run(root, &test::Args::default()))?,

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test of the workspace, lowest layer first.
+//! `cargo xtask test`: every test of the workspace with all its features, lowest layer first.
 //!
 //! Everything is built at once, so that no package is built twice with different features;
 //! then the test programs run one after the other, and the documentation's examples last.
@@ -96,7 +96,7 @@ fn selection(args: &Args) -> Vec<String> {
     let mut words = vec!["test".to_owned(), "--locked".to_owned()];
     let named = |word: &String| word.starts_with("-p") || word.starts_with("--package");
     if !args.cargo.iter().any(named) {
-        words.push("--workspace".to_owned());
+        words.extend(["--workspace", "--all-features"].map(str::to_owned));
     }
     words.extend(args.cargo.iter().cloned());
     words
@@ -233,7 +233,8 @@ mod tests {
             cargo: words.iter().map(|&word| word.to_owned()).collect(),
             harness: Vec::new(),
         };
-        assert!(selection(&args(&[])).contains(&"--workspace".to_owned()));
+        let all = selection(&args(&[]));
+        assert_eq!(all, ["test", "--locked", "--workspace", "--all-features"]);
         let one = selection(&args(&["-p", "inception-ops"]));
         assert_eq!(one, ["test", "--locked", "-p", "inception-ops"]);
     }

@@ -277,3 +277,72 @@ fn the_papers_table_has_a_row_for_each_number_of_models_and_crops() {
     let message = place.fail(2, &format!("{eval} --table --crops 10"));
     assert!(message.contains("cannot be used with"), "{message}");
 }
+
+/// A PNG of `pixels`, `side` by `side`, whose EXIF data say `orientation`.
+fn turned_png(pixels: Vec<u8>, side: usize, orientation: u8) -> Vec<u8> {
+    let image = inception_data::Image {
+        width: side,
+        height: side,
+        channels: 3,
+        pixels,
+    };
+    let plain = inception_data::encode_png(&image).unwrap();
+    let tiff = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0";
+    let body = [&b"eXIf"[..], tiff, &[orientation, 0, 0, 0, 0, 0, 0, 0]].concat();
+    let crc = !body.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ if crc & 1 == 1 { 0xEDB8_8320 } else { 0 }
+        })
+    });
+    let length = (body.len() as u32 - 4).to_be_bytes();
+    let header_end = 33;
+    let (before, after) = plain.split_at(header_end);
+    [before, &length, &body, &crc.to_be_bytes(), after].concat()
+}
+
+#[test]
+fn a_picture_stored_in_each_of_eight_orientations_has_the_same_logits() {
+    let place = Place::new();
+    place.weights();
+    let (side, last) = (40, 39);
+    let mut files = Vec::new();
+    for orientation in 1..=8_u8 {
+        // Where the pixel that is shown at (x, y) is stored.
+        let stored = |x: usize, y: usize| match orientation {
+            1 => (x, y),
+            2 => (last - x, y),
+            3 => (last - x, last - y),
+            4 => (x, last - y),
+            5 => (y, x),
+            6 => (y, last - x),
+            7 => (last - y, last - x),
+            _ => (last - y, x),
+        };
+        let mut pixels = vec![0; side * side * 3];
+        for (x, y) in (0..side).flat_map(|y| (0..side).map(move |x| (x, y))) {
+            let (sx, sy) = stored(x, y);
+            let shown = [x * 6, y * 6, (x * y) % 251].map(|v| v as u8);
+            pixels[(sy * side + sx) * 3..][..3].copy_from_slice(&shown);
+        }
+        let name = format!("{orientation}.png");
+        place.write(&name, turned_png(pixels, side, orientation));
+        files.push(name);
+    }
+    let words = format!(
+        "predict --weights w.safetensors --logits --json {}",
+        files.join(" ")
+    );
+    let said = place.run(&words);
+    let logits: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["logits"].clone())
+        .collect();
+    assert_eq!(logits.len(), 8);
+    assert!(logits[0].as_array().unwrap().len() > 1);
+    assert!(logits.iter().all(|l| *l == logits[0]), "{logits:?}");
+    // An image that is another one differs.
+    place.write("other.png", turned_png(vec![9; side * side * 3], side, 1));
+    let other = place.run("predict --weights w.safetensors --logits --json other.png");
+    let other: Value = serde_json::from_str(&other).unwrap();
+    assert_ne!(other["logits"], logits[0]);
+}

@@ -190,4 +190,91 @@ mod unix {
         assert!(text(&output).starts_with("error[S-101]: run/next.ckpt: cannot write"));
         assert!(!place.path("run/last.ckpt").exists());
     }
+
+    #[test]
+    fn a_closed_terminal_ends_a_run_with_a_checkpoint() {
+        let place = Place::new();
+        place.photos(8);
+        let child = start(&place, &format!("{TRAIN} --epochs 100000 --out run"));
+        wait_for_steps(&place, 3);
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &id]).status().is_ok());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(129), "{}", text(&output));
+        assert!(place.path("run/last.ckpt").is_file());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_nobody_may_write_is_refused_before_the_first_step() {
+        let place = Place::new();
+        place.photos(8);
+        // Not even the administrator may.
+        let error = place.fail(5, &format!("{TRAIN} --out /proc/run"));
+        assert!(error.starts_with("/proc/run: "), "{error}");
+    }
+
+    /// Makes every call for the time of day answer a day earlier than the one before.
+    const CLOCK: &str = r#"
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <time.h>
+        int clock_gettime(clockid_t clock, struct timespec *now) {
+            static int (*real)(clockid_t, struct timespec *);
+            static time_t back;
+            if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
+            int end = real(clock, now);
+            if (clock == CLOCK_REALTIME)
+                now->tv_sec -= __atomic_add_fetch(&back, 86400, __ATOMIC_RELAXED);
+            return end;
+        }
+    "#;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_clock_that_jumps_back_changes_no_run() {
+        let place = Place::new();
+        place.photos(8);
+        place.write("clock.c", CLOCK);
+        let made = Command::new("cc")
+            .current_dir(place.path(""))
+            .args("-shared -fPIC -o clock.so clock.c -ldl".split_whitespace())
+            .status();
+        assert!(made.unwrap().success());
+        let words = format!("{TRAIN} --epochs 3 --save-every 1 --keep 3");
+        let clock = place.path("clock.so");
+        let under = |words: &str| {
+            let mut command = place.command(words);
+            command.env("LD_PRELOAD", &clock);
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{words}: {}", text(&output));
+        };
+        place.run(&format!("{words} --out alone"));
+        under(&format!("{words} --out jumping"));
+        under("train --resume jumping --epochs 4 --force-config --quiet");
+        place.run("train --resume alone --epochs 4 --force-config --quiet");
+        let file = |run: &str, name: &str| fs::read(place.path(run).join(name)).unwrap();
+        for name in [
+            "best.safetensors",
+            "last.ckpt",
+            "previous.ckpt",
+            "previous-2.ckpt",
+        ] {
+            assert!(file("alone", name) == file("jumping", name), "{name}");
+        }
+        let speeds = fs::read_to_string(place.path("jumping/metrics.jsonl")).unwrap();
+        for line in speeds.lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let speed = line["images_per_s"].as_f64();
+            assert!(speed.is_none_or(|s| s.is_finite() && s > 0.0), "{line}");
+        }
+        // The time in an event file's name shows that the clock did jump.
+        let dated = |run: &str| {
+            let names = fs::read_dir(place.path(run)).unwrap();
+            let names = names.map(|e| e.unwrap().file_name().into_string().unwrap());
+            let times = names.filter_map(|n| n.split('.').nth(3)?.parse::<u64>().ok());
+            times.min().unwrap()
+        };
+        assert!(dated("jumping") + 80_000 < dated("alone"));
+    }
 }

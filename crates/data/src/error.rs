@@ -127,7 +127,7 @@ impl DataError {
 }
 
 /// The text of `source` without the origin that it begins with.
-fn without_prefix(source: &DataError, origin: &str) -> String {
+pub(crate) fn without_prefix(source: &DataError, origin: &str) -> String {
     let text = source.to_string();
     match text.strip_prefix(origin).and_then(|t| t.strip_prefix(": ")) {
         Some(rest) => rest.to_owned(),

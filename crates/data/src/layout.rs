@@ -3,10 +3,14 @@
 use crate::imagenet::{self, ImageNet};
 use crate::spec::{DatasetSpec, OpenOptions, Opened};
 use crate::{
-    Cifar, CifarKind, DataError, FashionMnist, Folder, Idx, Report, Split, escape_path, shards,
+    Cifar, CifarKind, DataError, FashionMnist, Folder, Idx, Notice, Report, Split, escape_path,
+    shards,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// How names of parquet files end.
+const PARQUET: &str = ".parquet";
 
 /// Opens what lies at `path`.
 pub(crate) fn open_path(
@@ -27,8 +31,8 @@ pub(crate) fn open_path(
     if !path.is_dir() {
         return Err(DataError::Usage(format!(
             "{}: a data set is a folder with train/CLASS/ and val/CLASS/, with ImageNet's \
-             archives, with tar shards, with CIFAR binaries or with IDX files, or shards as in \
-             a-{{000..146}}.tar; this is a file",
+             archives, with tar shards, with parquet files, with CIFAR binaries or with IDX \
+             files, or shards as in a-{{000..146}}.tar; this is a file",
             escape_path(path)
         )));
     }
@@ -36,13 +40,30 @@ pub(crate) fn open_path(
         let opened = found.open(split, &options.folder, &options.archives)?;
         return Ok(Opened::photographs(opened.dataset, opened.report));
     }
-    let shards = shards::in_folder(path, split)?;
-    if !shards.is_empty() {
-        let others = match split {
-            Split::Train => shards::in_folder(path, Split::Val)?,
-            Split::Val | Split::Test => shards::in_folder(path, Split::Train)?,
-        };
-        return open_shards(&shards, &others, path, options);
+    for (dir, extension) in [
+        (path, ".tar"),
+        (path, PARQUET),
+        (&*path.join("data"), PARQUET),
+    ] {
+        let shards = dir
+            .is_dir()
+            .then(|| shards::in_folder(dir, extension, split));
+        let shards = shards.transpose()?.unwrap_or_default();
+        if !shards.is_empty() {
+            let others = shards::in_folder(dir, extension, other(split))?;
+            return open_shards(&shards, &others, path, options);
+        }
+        // Sets of a hub often have a training and a test set alone, as CIFAR has.
+        if extension == PARQUET && split == Split::Val && dir.is_dir() {
+            let tests = shards::in_folder(dir, extension, Split::Test)?;
+            let others = shards::in_folder(dir, extension, Split::Train)?;
+            if !tests.is_empty() {
+                let mut opened = open_shards(&tests, &others, path, options)?;
+                let message = "test instead of validation";
+                opened.report.add(Notice::SplitReplaced, message);
+                return Ok(opened);
+            }
+        }
     }
     open_folder(path, split, options)
 }
@@ -71,15 +92,19 @@ fn open_folder(path: &Path, split: Split, options: &OpenOptions) -> Result<Opene
     Ok(Opened::photographs(Arc::new(dataset), opened.report))
 }
 
+/// The split whose labels tell how many classes there are as well.
+fn other(split: Split) -> Split {
+    match split {
+        Split::Train => Split::Val,
+        Split::Val | Split::Test => Split::Train,
+    }
+}
+
 /// Opens the shards that `pattern` names.
 fn open_pattern(pattern: &str, split: Split, options: &OpenOptions) -> Result<Opened, DataError> {
     let paths = shards::named(pattern, split)?;
-    let other = match split {
-        Split::Train => Split::Val,
-        Split::Val | Split::Test => Split::Train,
-    };
     // A set may have one split alone.
-    let others = shards::named(pattern, other).unwrap_or_default();
+    let others = shards::named(pattern, other(split)).unwrap_or_default();
     let dir = paths
         .first()
         .and_then(|p| p.parent())
@@ -94,9 +119,42 @@ fn open_shards(
     options: &OpenOptions,
 ) -> Result<Opened, DataError> {
     let decode = options.folder.decode;
+    if paths.iter().any(|path| is_parquet(path)) {
+        return open_parquet(paths, others, dir, options);
+    }
     let opened = shards::open(paths, others, dir, decode, &options.archives)?;
     let report: Report = opened.report;
     Ok(Opened::photographs(Arc::new(opened.dataset), report))
+}
+
+fn is_parquet(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == &PARQUET[1..])
+}
+
+#[cfg(feature = "parquet")]
+fn open_parquet(
+    paths: &[PathBuf],
+    others: &[PathBuf],
+    dir: &Path,
+    options: &OpenOptions,
+) -> Result<Opened, DataError> {
+    let decode = options.folder.decode;
+    let dataset = crate::parquet::open(paths, others, dir, decode, &options.archives)?;
+    Ok(Opened::photographs(Arc::new(dataset), Report::default()))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(
+    paths: &[PathBuf],
+    _others: &[PathBuf],
+    _dir: &Path,
+    _options: &OpenOptions,
+) -> Result<Opened, DataError> {
+    Err(DataError::Usage(format!(
+        "{}: this program was built without its reader of parquet files; build it with \
+         --features parquet",
+        escape_path(&paths[0])
+    )))
 }
 
 pub(crate) fn open_cifar(

@@ -15,6 +15,8 @@ mod idx;
 mod imagenet;
 mod layout;
 mod loader;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod preview;
 mod report;
 pub mod shapes;

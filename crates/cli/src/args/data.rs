@@ -51,8 +51,8 @@ pub(crate) enum Links {
 #[command(next_help_heading = "Data")]
 pub(crate) struct DataArgs {
     /// Data set: shapes, fashion-mnist, cifar10, cifar100, or a path (a folder with
-    /// train/CLASS/ and val/CLASS/, ImageNet's archives or Kaggle's layout, tar shards, CIFAR
-    /// binaries, or IDX files; or shards as in a-{split}-{000..146}.tar)
+    /// train/CLASS/ and val/CLASS/, ImageNet's archives or Kaggle's layout, tar shards,
+    /// parquet files, CIFAR binaries, or IDX files; or shards as in a-{split}-{000..146}.tar)
     #[arg(long, value_name = "SPEC")]
     pub(crate) data: Option<String>,
     /// Where named data sets live

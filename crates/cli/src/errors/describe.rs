@@ -17,8 +17,11 @@ use std::path::Path;
 /// Takes an error apart: the first of its causes that is known decides.
 pub(crate) fn describe(error: &Error) -> Problem {
     let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
+    for (outer, cause) in error.chain().zip(error.chain().skip(1)) {
+        // What an item's text tells of its cause lacks the path, which stands before it.
+        let is_told = is_item(outer);
+        let cause = cause.to_string();
+        if !is_told && !text.contains(&cause) {
             text = format!("{text}: {cause}");
         }
     }
@@ -31,6 +34,15 @@ pub(crate) fn describe(error: &Error) -> Problem {
         (problem.expected, problem.found) = comparison(&problem.message);
     }
     problem
+}
+
+/// Whether an error is that of one item of a data set.
+fn is_item(error: &(dyn std::error::Error + 'static)) -> bool {
+    let data = match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(TrainError::Data(data)), _) | (_, Some(DeployError::Data(data))) => Some(data),
+        _ => error.downcast_ref::<DataError>(),
+    };
+    matches!(data, Some(DataError::Item { .. }))
 }
 
 /// Enters what a cause says; whether it is known.

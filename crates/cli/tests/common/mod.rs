@@ -114,6 +114,10 @@ pub(crate) fn jpeg(width: usize, height: usize, red: usize) -> Vec<u8> {
     bytes
 }
 
+/// A small network on what is named behind it.
+pub(crate) const SMALL: &str = "train --model inception-small --input 3,32,32 --batch-size 4 \
+                                --lr 0.02 --threads 1 --quiet";
+
 /// A short run on `photos`.
 pub(crate) const TRAIN: &str = "train --data photos --model inception-small --input 3,32,32 \
                                 --batch-size 8 --lr 0.02 --threads 2 --quiet";

@@ -9,6 +9,8 @@ mod tests;
 mod walk;
 
 pub(crate) use file::open_regular;
+#[cfg(feature = "parquet")]
+pub(crate) use file::read_exact_at;
 pub use items::Archived;
 pub(crate) use items::{Builder, Member};
 pub(crate) use walk::{Entry, Found, Walk, shown};

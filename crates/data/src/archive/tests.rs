@@ -250,7 +250,7 @@ fn a_lone_empty_block_between_entries_is_an_error() {
 fn archives_of_every_format_list_as_gnu_tar_lists_them() {
     let dir = tempfile::tempdir().unwrap();
     let mut random = Stream::new(&[7]);
-    for round in 0..25 {
+    for round in 0..40 {
         let folder = dir.path().join(format!("set{round}"));
         for i in 0..1 + random.below(6) {
             let depth = random.below(4) as usize;

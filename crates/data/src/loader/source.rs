@@ -3,6 +3,7 @@
 use super::order::Orders;
 use super::{BadImages, Batch, LastBatch, LoaderConfig, Position, SkippedItem};
 use crate::dataset::read_item;
+use crate::error::without_prefix;
 use crate::{DataError, Dataset, Transform};
 use inception_tensor::{Shape, Stream, fnv1a};
 use std::sync::Arc;
@@ -183,7 +184,7 @@ fn skip(epoch: u64, error: DataError) -> (SkippedItem, DataError) {
             item,
             origin,
             source,
-        } => (*item, origin.clone(), source.to_string()),
+        } => (*item, origin.clone(), without_prefix(source, origin)),
         other => unreachable!("reading gives item errors, found {other}"),
     };
     let skipped = SkippedItem {

@@ -96,18 +96,22 @@ pub(crate) fn named(pattern: &str, split: Split) -> Result<Vec<PathBuf>, DataErr
     Err(usage("its first file does not exist"))
 }
 
-/// The shards of `split` in `dir`, sorted by name: files in `dir/train/`, or files in `dir`
-/// that have `train` in their names; empty when there are none.
-pub(crate) fn in_folder(dir: &Path, split: Split) -> Result<Vec<PathBuf>, DataError> {
+/// The files in `dir` that end in `extension` and hold `split`, sorted by name: files in
+/// `dir/train/`, or files in `dir` that have `train` in their names; empty when there are none.
+pub(crate) fn in_folder(
+    dir: &Path,
+    extension: &str,
+    split: Split,
+) -> Result<Vec<PathBuf>, DataError> {
     for name in split_names(split) {
         let inner = dir.join(name);
         if inner.is_dir() {
-            let shards = tars(&inner, |_| true)?;
+            let shards = shards(&inner, extension, |_| true)?;
             if !shards.is_empty() {
                 return Ok(shards);
             }
         }
-        let shards = tars(dir, |file| file.contains(name))?;
+        let shards = shards(dir, extension, |file| file.contains(name))?;
         if !shards.is_empty() {
             return Ok(shards);
         }
@@ -115,8 +119,12 @@ pub(crate) fn in_folder(dir: &Path, split: Split) -> Result<Vec<PathBuf>, DataEr
     Ok(Vec::new())
 }
 
-/// The tar files in `dir` whose names are wanted.
-fn tars(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, DataError> {
+/// The files in `dir` that end in `extension` and whose names are wanted.
+fn shards(
+    dir: &Path,
+    extension: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<PathBuf>, DataError> {
     let entries = list_folder(dir, MAX_SHARDS as u64)?.ok_or_else(|| {
         let message = format!("{}: more than {MAX_SHARDS} entries", escape_path(dir));
         DataError::Usage(message)
@@ -124,7 +132,7 @@ fn tars(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, DataE
     let names = entries.into_iter().filter(|(name, _)| {
         let name = name.to_string_lossy();
         // ImageNet's own archives hold pictures without labels.
-        name.ends_with(".tar") && !name.starts_with("ILSVRC2012_img") && wanted(&name)
+        name.ends_with(extension) && !name.starts_with("ILSVRC2012_img") && wanted(&name)
     });
     Ok(names.map(|(name, _)| dir.join(name)).collect())
 }

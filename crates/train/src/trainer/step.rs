@@ -160,7 +160,7 @@ impl Trainer {
     }
 
     /// Norm of the gradients, summed over the batches of a step.
-    fn gradient_norm(&mut self, images: usize) -> Result<f64, TrainError> {
+    pub(super) fn gradient_norm(&mut self, images: usize) -> Result<f64, TrainError> {
         let Scratch {
             sums,
             norm,

@@ -1,8 +1,10 @@
+use super::plans::MixedBatch;
 use super::step::StepEnd;
 use super::*;
 use crate::{Event, NonFinitePolicy, Outcome, Silent, TrainError, ValMetrics};
+use inception_autograd::RunKey;
 use inception_data::shapes::{Shapes, ShapesConfig};
-use inception_data::{Preprocess, Split};
+use inception_data::{Mix, Preprocess, Split};
 use inception_store::sim::SimFs;
 use std::path::Path;
 use std::sync::Arc;
@@ -296,4 +298,56 @@ fn a_bad_buffer_of_the_optimiser_is_found_in_the_step_that_reads_it() {
     let outcome = trainer.run(&mut observe, &AtomicBool::new(false)).unwrap();
     assert!(matches!(outcome, Outcome::Finished { .. }));
     assert_eq!(backs, 1);
+}
+
+#[test]
+fn one_bad_pixel_anywhere_is_found_in_the_same_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut trainer = trainer(config(), dir.path());
+    let (key, pixels) = (RunKey::default(), 4 * 16 * 16 * 3);
+    for at in (0..pixels).step_by(97).chain([pixels - 1]) {
+        for bad in [f32::NAN, f32::NEG_INFINITY] {
+            let mut batch = trainer.next_batch().unwrap();
+            batch.images[at] = bad;
+            let batch = MixedBatch::new(batch, Mix::default(), 0, 0);
+            let plan = trainer.plans.train(4).unwrap();
+            plan.run(&batch, &trainer.state.params, key);
+            let loss = plan.bad_loss();
+            let layer = plan.first_non_finite(&batch, &trainer.state.params, key);
+            assert!(layer.unwrap().starts_with("conv1"), "{bad} at {at}");
+            plan.run(&batch, &trainer.state.params, key);
+            let norm = trainer.gradient_norm(4).unwrap();
+            assert!(loss.is_some() || !norm.is_finite(), "{bad} at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_gradient_that_overflows_behind_a_finite_loss_is_found_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut trainer = trainer(config(), dir.path());
+    // One feature is 1 and all others 0, whatever the image. The normalisation behind it sees
+    // no variance, and multiplies what comes back by the root of 1/ε.
+    for name in names(&trainer, "") {
+        let is_last = name.starts_with("inception4b");
+        if is_last && (name.ends_with("conv.weight") || name.ends_with("bias")) {
+            let id = trainer.model().specs().find(&name).unwrap();
+            trainer.state.params.get_mut(id).fill(0.0);
+        }
+    }
+    *poke(&mut trainer, "inception4b.branch1.bn.bias") = 1.0;
+    let fc = trainer.model().specs().find("fc.weight").unwrap();
+    trainer.state.params.get_mut(fc).fill(0.0);
+    *poke(&mut trainer, "fc.weight") = 7e37;
+    let before = bits(&trainer);
+    let StepEnd::Bad(bad) = trainer.step().unwrap() else {
+        panic!("gradients without end went unnoticed");
+    };
+    assert!(
+        bad.what.starts_with("norm of the gradients is"),
+        "{}",
+        bad.what
+    );
+    assert!(bad.layer.is_some());
+    assert_eq!(bits(&trainer), before);
 }

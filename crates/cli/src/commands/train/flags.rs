@@ -16,8 +16,8 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 pub(crate) struct TrainArgs {
     /// Data set: shapes, fashion-mnist, cifar10, cifar100, or a path (a folder with
-    /// train/CLASS/ and val/CLASS/, ImageNet's archives or Kaggle's layout, tar shards, CIFAR
-    /// binaries, or IDX files; or shards as in a-{split}-{000..146}.tar) [default: shapes]
+    /// train/CLASS/ and val/CLASS/, ImageNet's archives or Kaggle's layout, tar shards,
+    /// parquet files, CIFAR binaries, or IDX files; or shards as in a-{split}-{000..146}.tar) [default: shapes]
     #[arg(long, value_name = "SPEC", help_heading = "Data")]
     pub(super) data: Option<String>,
     /// Where named data sets live

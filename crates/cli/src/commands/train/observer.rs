@@ -5,6 +5,7 @@ use crate::output::{Talk, is_watched};
 use crate::progress;
 use inception_train::{Event, Observer, Started, StepMetrics, ValMetrics};
 use indicatif::ProgressBar;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// How often a line tells where the run is, where there is no bar.
@@ -19,7 +20,9 @@ pub(super) struct Progress {
     steps: u64,
     told: Instant,
     recent: Option<Recent>,
-    warned_images: u64,
+    images: usize,
+    /// Images that could not be read, each told once.
+    left_out: BTreeSet<usize>,
 }
 
 /// Means over the last steps, for the eye.
@@ -55,7 +58,8 @@ impl Progress {
             steps: 0,
             told: Instant::now(),
             recent: None,
-            warned_images: 0,
+            images: 0,
+            left_out: BTreeSet::new(),
         }
     }
 
@@ -85,6 +89,7 @@ impl Progress {
             numbers::grouped(started.steps_per_epoch),
             started.threads
         ));
+        self.images = started.train_images;
         if started.step > 0 {
             self.say(&format!(
                 "resuming after step {}",
@@ -157,14 +162,14 @@ impl Observer for Progress {
             Event::RolledBack { from, to, reason } => self.warn(&format!(
                 "step {from}: {reason}; back to step {to} with half the learning rate"
             )),
-            Event::BadImage(item) => {
-                self.warned_images += 1;
+            Event::BadImage(item) if self.left_out.insert(item.item) => {
                 let (origin, reason) = (&item.origin, &item.reason);
                 self.warn(&format!("{origin} was left out: {reason}"));
             }
             Event::Warning(text) => self.warn(text),
-            Event::Finished { .. } if self.warned_images > 0 => {
-                self.warn(&format!("{} images were left out", self.warned_images));
+            Event::Finished { .. } if !self.left_out.is_empty() => {
+                let (count, images) = (self.left_out.len(), self.images);
+                self.warn(&format!("{count} of {images} images were left out"));
             }
             _ => {}
         }
