@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod cross;
+mod fuzz;
 mod manifest;
 mod models;
 mod step;
@@ -33,6 +34,8 @@ enum Command {
     Check,
     /// Check that the workspace compiles for ARM processors, and test it there.
     Cross(cross::Args),
+    /// Give random inputs to every parser, guided by what they reach.
+    Fuzz(fuzz::Args),
     /// Check the rules of this workspace that no compiler knows.
     Tidy,
     /// Count, and time, what the paper claims about its modules.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&root, &args),
         Command::Check => check::run(&root),
         Command::Cross(args) => cross::run(&root, &args),
+        Command::Fuzz(args) => fuzz::run(&root, &args),
         Command::Tidy => tidy::run(&root),
         Command::Bench(args) => bench::run(&root, &args),
         Command::Models => models::run(&root),

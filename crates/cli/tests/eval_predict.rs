@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Place, fields, jpeg, text};
+use inception_deploy::{LoadOptions, Weights};
 use serde_json::Value;
 use std::fs;
 
@@ -167,6 +168,23 @@ fn each_image_of_a_folder_gets_a_line() {
         plain.starts_with("images/0.jpg  ") && plain.contains(" %, "),
         "{plain}"
     );
+}
+
+#[test]
+fn names_of_classes_cannot_steer_a_terminal() {
+    let place = Place::new();
+    let mut weights = Weights::load(&place.weights(), &LoadOptions::default()).unwrap();
+    let name = "\x1b]0;title\x07\nline";
+    weights.meta.class_names = vec![name.into(); 10];
+    weights.save(&place.path("w.safetensors")).unwrap();
+    place.write("0.jpg", jpeg(40, 40, 100));
+    let plain = place.run("predict --weights w.safetensors --top 1 0.jpg");
+    assert_eq!(plain.lines().count(), 1, "{plain:?}");
+    assert!(plain.contains(r"\u{1b}]0;title\u{7}\nline"), "{plain:?}");
+    assert!(!plain.contains(['\x1b', '\x07']), "{plain:?}");
+    // JSON has its own way to write such characters, and keeps the name.
+    let object = place.json("predict --weights w.safetensors --top 1 0.jpg");
+    assert_eq!(object["top"][0]["class"], name);
 }
 
 #[test]

@@ -32,3 +32,8 @@ for name, side in (("googlenet", 224), ("inception_v3", 299)):
             net, (images,), f"{name}{suffix}_old.onnx", dynamo=False,
             input_names=["images"], dynamic_axes={"images": {0: "batch"}},
         )
+        # Below version 11, paddings of averages are nodes of their own.
+        torch.onnx.export(
+            net, (images,), f"{name}{suffix}_9.onnx", dynamo=False, opset_version=9,
+            input_names=["images"], dynamic_axes={"images": {0: "batch"}},
+        )

@@ -243,6 +243,12 @@ fn a_description_that_contradicts_itself_is_malformed() {
         message.contains("no model is called `no-such-model`"),
         "{message}"
     );
+    let (code, message) = described(&|w| w.meta.class_names = vec!["cat".into(); 9]);
+    assert_eq!(code, 4);
+    assert!(
+        message.contains("expected 10 names") && message.contains("9 names"),
+        "{message}"
+    );
     let (code, message) = described(&|w| w.meta.classes = usize::MAX / 2);
     assert_eq!(code, 3);
     assert!(

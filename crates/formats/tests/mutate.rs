@@ -5,10 +5,8 @@
 
 mod common;
 
-use common::{STORAGE, bytes_of, pth, read, record, tensor, zip};
-use inception_formats::{
-    Contents, FormatError, OnnxAttribute, OnnxDim, OnnxModel, OnnxNode, OnnxTensor, OnnxValue,
-};
+use common::{STORAGE, bytes_of, graph, net, pth, read, record, seeds, tensor, zip};
+use inception_formats::{Contents, FormatError, OnnxModel};
 use inception_tensor::Stream;
 use std::time::{Duration, Instant};
 
@@ -95,11 +93,13 @@ impl Mutator {
     }
 }
 
-/// Tries a parser on damaged seeds; `wrap` makes a file of them.
+/// Tries a parser on damaged seeds, and on those of a fuzz target behind the bytes that it
+/// puts in front; `wrap` makes a file of them.
 fn damage(
     salt: u64,
     name: &str,
-    seeds: Vec<Vec<u8>>,
+    target: Option<(&str, &[u8])>,
+    sound: Vec<Vec<u8>>,
     words: &[&[u8]],
     wrap: impl Fn(Vec<u8>) -> Vec<u8>,
     check: impl Fn(&Contents),
@@ -107,11 +107,21 @@ fn damage(
     let runs = setting("INCEPTION_FUZZ_RUNS", RUNS);
     let mut mutator = Mutator {
         stream: Stream::new(&[setting("INCEPTION_FUZZ_SEED", 0), salt]),
-        seeds,
+        seeds: sound,
         words: words.iter().map(|word| word.to_vec()).collect(),
     };
     for seed in &mutator.seeds {
         read(&wrap(seed.clone()), name).expect("a seed is sound");
+    }
+    if let Some((target, front)) = target {
+        let more = seeds(target).into_iter();
+        let more = more.map(|seed| [front, &seed].concat());
+        mutator.seeds.extend(more);
+    }
+    for seed in &mutator.seeds {
+        if let Err(error) = read(&wrap(seed.clone()), name) {
+            assert!(matches!(error.exit_code(), 3 | 4), "{error}");
+        }
     }
     let (mut accepted, mut slowest) = (0_u64, Duration::ZERO);
     for _ in 0..runs {
@@ -141,7 +151,15 @@ fn zip_archives_of_pytorch() {
     ];
     let words: [&[u8]; 4] = [b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06"];
     let sound = seeds[..1].to_vec();
-    damage(1, "x.pth", sound, &words, |bytes| bytes, |_| {});
+    damage(
+        1,
+        "x.pth",
+        Some(("zip", b"PK")),
+        sound,
+        &words,
+        |bytes| bytes,
+        |_| {},
+    );
 }
 
 #[test]
@@ -176,50 +194,30 @@ fn pickles() {
         tensor(b"K\x00", b"K\x04\x85", b"K\x01\x85"),
         tensor(b"K\x01", b"K\x01K\x02\x86", b"K\x01K\x02\x86"),
     ];
-    damage(2, "x.pth", seeds, &words, |bytes| pth(&bytes), |_| {});
+    damage(
+        2,
+        "x.pth",
+        Some(("pickle", b"")),
+        seeds,
+        &words,
+        |bytes| pth(&bytes),
+        |_| {},
+    );
 }
 
 #[test]
 fn files_of_old_pytorch() {
     let seeds = vec![bytes_of("state_legacy.pth")];
     let words: [&[u8]; 4] = [b"\x80\x02", b".", b"ctorch\nFloatStorage\n", b"K\x01"];
-    damage(3, "x.pth", seeds, &words, |bytes| bytes, |_| {});
-}
-
-/// A graph with every kind of setting.
-fn graph() -> OnnxModel {
-    let value = |name: &str, dim| OnnxValue {
-        name: name.into(),
-        dtype: Some(inception_store::Dtype::F32),
-        shape: vec![OnnxDim::Any("n".into()), dim],
-    };
-    let attributes = [
-        ("a", OnnxAttribute::Int(-1)),
-        ("b", OnnxAttribute::Ints(vec![1, 2])),
-        ("c", OnnxAttribute::Float(0.5)),
-        ("d", OnnxAttribute::Floats(vec![1.0])),
-        ("e", OnnxAttribute::Text("SAME".into())),
-        ("f", OnnxAttribute::Tensor(OnnxTensor::from_i64(&[1], &[3]))),
-    ];
-    OnnxModel {
-        ir_version: 8,
-        opset: 17,
-        producer: "p".into(),
-        metadata: [("k".into(), "v".into())].into(),
-        name: "g".into(),
-        inputs: vec![value("x", OnnxDim::Fixed(2))],
-        outputs: vec![value("y", OnnxDim::Fixed(2))],
-        nodes: vec![OnnxNode {
-            op: "Add".into(),
-            name: "sum".into(),
-            inputs: vec!["x".into(), "w".into()],
-            outputs: vec!["y".into()],
-            attributes: attributes.map(|(k, v)| (k.to_owned(), v)).into(),
-            ..OnnxNode::default()
-        }],
-        initializers: [("w".into(), OnnxTensor::from_f32(&[2], &[1.0, 2.0]))].into(),
-        ..OnnxModel::default()
-    }
+    damage(
+        3,
+        "x.pth",
+        Some(("legacy", b"\x80")),
+        seeds,
+        &words,
+        |bytes| bytes,
+        |_| {},
+    );
 }
 
 #[test]
@@ -244,6 +242,7 @@ fn graphs() {
     damage(
         4,
         "x.onnx",
+        Some(("onnx", b"")),
         vec![graph().to_bytes()],
         &words,
         |bytes| bytes,
@@ -253,23 +252,16 @@ fn graphs() {
 
 #[test]
 fn blobs() {
-    // A net "n" with a layer "c" of the new form: two blobs, of new and of old shape.
-    let blob = [b"\x3a\x04\x0a\x02\x01\x02\x2a\x08".as_slice(), &[0; 8]].concat();
-    let old = [
-        b"\x08\x01\x10\x01\x18\x01\x20\x01\x2a\x04".as_slice(),
-        &[0; 4],
-    ]
-    .concat();
-    let mut layer = b"\x0a\x01c\x3a".to_vec();
-    layer.push(blob.len() as u8);
-    layer.extend(blob);
-    layer.extend([0x3A, old.len() as u8]);
-    layer.extend(old);
-    let mut net = b"\x0a\x01n\xa2\x06".to_vec();
-    net.push(layer.len() as u8);
-    net.extend(layer);
     let words: [&[u8]; 3] = [b"\x3a", b"\x0a\x01", b"\xff\xff\xff\x7f"];
-    damage(5, "x.caffemodel", vec![net], &words, |bytes| bytes, |_| {});
+    damage(
+        5,
+        "x.caffemodel",
+        Some(("caffe", b"")),
+        vec![net()],
+        &words,
+        |bytes| bytes,
+        |_| {},
+    );
 }
 
 #[test]
@@ -288,5 +280,5 @@ fn archives_with_one_damaged_record() {
             record("a/data/0", [0; 16]),
         ])
     };
-    damage(6, "x.pth", seeds, &[], wrap, |_| {});
+    damage(6, "x.pth", None, seeds, &[], wrap, |_| {});
 }

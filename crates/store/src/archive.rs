@@ -350,6 +350,7 @@ impl Archive {
 #[allow(clippy::arithmetic_side_effects, reason = "tests may overflow")]
 mod tests {
     use super::*;
+    use std::error::Error;
 
     #[test]
     fn a_file_that_grows_or_shrinks_while_it_is_read_is_refused() -> Result<(), StoreError> {
@@ -370,6 +371,32 @@ mod tests {
         let mut long = bytes;
         long.push(0);
         assert_eq!(rule(&long), Some(Rule::StableFile));
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_while_it_is_read_is_read_whole() -> Result<(), Box<dyn Error>> {
+        let archive = |value: u8| {
+            let mut builder = crate::ArchiveBuilder::new();
+            builder.u8("a", &[3], vec![value; 3])?;
+            builder.build()
+        };
+        let folder = tempfile::tempdir()?;
+        let (path, other) = (folder.path().join("x"), folder.path().join("y"));
+        fs::write(&path, archive(1)?)?;
+        fs::write(&other, archive(2)?)?;
+        let (file, total) = open_regular(&path)?;
+        fs::rename(&other, &path)?;
+        let limits = Limits::default();
+        let found = load(file, total, &path, &limits)?;
+        assert_eq!(found.tensor("a")?.bytes, [1; 3]);
+        assert_eq!(read_file(&path, &limits)?.tensor("a")?.bytes, [2; 3]);
+        // Cut in place instead, the same is an error.
+        let (file, total) = open_regular(&path)?;
+        File::options().write(true).open(&path)?.set_len(9)?;
+        let error = load(file, total, &path, &limits).map(drop).err();
+        let rule = error.and_then(|e| e.rule());
+        assert_eq!(rule, Some(Rule::StableFile));
         Ok(())
     }
 }

@@ -145,3 +145,57 @@ fn labels_come_from_cls_or_json_and_a_picture_without_one_is_an_error() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+/// A folder with one shard of a picture labelled `label`, and with that list of classes.
+fn listed(label: u32, classes: &[u8]) -> (tempfile::TempDir, Result<OpenedShards, DataError>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.tar");
+    let mut tar = tar::Builder::new(std::fs::File::create(&path).unwrap());
+    for (name, content) in [("a.jpg", "x"), ("a.cls", &label.to_string())] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        tar.append_data(&mut header, name, content.as_bytes())
+            .unwrap();
+    }
+    tar.finish().unwrap();
+    std::fs::write(dir.path().join("classes.txt"), classes).unwrap();
+    let limits = ArchiveLimits::default();
+    let opened = open(&[path], &[], dir.path(), DecodeOptions::default(), &limits);
+    (dir, opened)
+}
+
+#[test]
+fn lists_of_classes_are_text_of_a_limited_length_with_a_line_for_each_label() {
+    // As editors of several systems write them; a name cannot steer a terminal.
+    let (_dir, opened) = listed(1, "\u{FEFF}cat\r\n\x1b]0;dog\x07\r\n\r\n".as_bytes());
+    let opened = opened.unwrap().dataset;
+    assert_eq!(opened.classes(), ["cat", r"\u{1b}]0;dog\u{7}"]);
+
+    let one_short: String = (0..999).map(|i| format!("class {i}\n")).collect();
+    let (_dir, opened) = listed(999, one_short.as_bytes());
+    let error = opened.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Malformed);
+    let text = error.to_string();
+    assert!(
+        text.ends_with("label 999 in the shards, but 999 classes are listed"),
+        "{text}"
+    );
+
+    let (_dir, opened) = listed(0, b"cat\n\xFFdog\n");
+    let error = opened.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Malformed);
+    let text = error.to_string();
+    assert!(text.ends_with("no UTF-8 text, at byte 4"), "{text}");
+
+    // One line of 2 GiB, of which nothing is read.
+    let (dir, _) = listed(0, b"cat\n");
+    let file = std::fs::File::create(dir.path().join("classes.txt")).unwrap();
+    file.set_len(2 << 30).unwrap();
+    let limits = ArchiveLimits::default();
+    let shard = dir.path().join("s.tar");
+    let error = open(&[shard], &[], dir.path(), DecodeOptions::default(), &limits);
+    let error = error.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    let text = error.to_string();
+    assert!(text.contains("the file has 2147483648 bytes"), "{text}");
+}

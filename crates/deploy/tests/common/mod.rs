@@ -1,6 +1,8 @@
 //! A small network to load, save and evaluate.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod graphs;
+
 use inception_deploy::{Predictor, PredictorConfig, Weights};
 use inception_nn::{Model, ModelOptions};
 use inception_tensor::Pool;

@@ -1,7 +1,10 @@
 //! Files built by hand, and what reading them says.
 #![allow(dead_code, reason = "each test uses its part")]
 
-use inception_formats::{Contents, FormatError, parse};
+use inception_formats::{
+    Contents, FormatError, OnnxAttribute, OnnxDim, OnnxModel, OnnxNode, OnnxTensor, OnnxValue,
+    parse,
+};
 use inception_store::Limits;
 use std::path::{Path, PathBuf};
 
@@ -117,3 +120,70 @@ pub(crate) fn tensor(offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
 /// The storage of [`pth`].
 pub(crate) const STORAGE: &[u8] =
     b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ";
+
+/// A graph with every kind of setting.
+pub(crate) fn graph() -> OnnxModel {
+    let value = |name: &str, dim| OnnxValue {
+        name: name.into(),
+        dtype: Some(inception_store::Dtype::F32),
+        shape: vec![OnnxDim::Any("n".into()), dim],
+    };
+    let attributes = [
+        ("a", OnnxAttribute::Int(-1)),
+        ("b", OnnxAttribute::Ints(vec![1, 2])),
+        ("c", OnnxAttribute::Float(0.5)),
+        ("d", OnnxAttribute::Floats(vec![1.0])),
+        ("e", OnnxAttribute::Text("SAME".into())),
+        ("f", OnnxAttribute::Tensor(OnnxTensor::from_i64(&[1], &[3]))),
+    ];
+    OnnxModel {
+        ir_version: 8,
+        opset: 17,
+        producer: "p".into(),
+        metadata: [("k".into(), "v".into())].into(),
+        name: "g".into(),
+        inputs: vec![value("x", OnnxDim::Fixed(2))],
+        outputs: vec![value("y", OnnxDim::Fixed(2))],
+        nodes: vec![OnnxNode {
+            op: "Add".into(),
+            name: "sum".into(),
+            inputs: vec!["x".into(), "w".into()],
+            outputs: vec!["y".into()],
+            attributes: attributes.map(|(k, v)| (k.to_owned(), v)).into(),
+            ..OnnxNode::default()
+        }],
+        initializers: [("w".into(), OnnxTensor::from_f32(&[2], &[1.0, 2.0]))].into(),
+        ..OnnxModel::default()
+    }
+}
+
+/// A net "n" of Caffe with a layer "c" of the new form: two blobs, of new and of old shape.
+pub(crate) fn net() -> Vec<u8> {
+    let blob = [b"\x3a\x04\x0a\x02\x01\x02\x2a\x08".as_slice(), &[0; 8]].concat();
+    let old = [
+        b"\x08\x01\x10\x01\x18\x01\x20\x01\x2a\x04".as_slice(),
+        &[0; 4],
+    ]
+    .concat();
+    let mut layer = b"\x0a\x01c\x3a".to_vec();
+    layer.push(blob.len() as u8);
+    layer.extend(blob);
+    layer.extend([0x3A, old.len() as u8]);
+    layer.extend(old);
+    let mut net = b"\x0a\x01n\xa2\x06".to_vec();
+    net.push(layer.len() as u8);
+    net.extend(layer);
+    net
+}
+
+/// The inputs that a fuzz target starts from, by name.
+pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds");
+    let listed = std::fs::read_dir(folder.join(target)).expect("a folder of seeds");
+    let mut paths: Vec<PathBuf> = listed.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+        .iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect()
+}

@@ -10,7 +10,8 @@ use inception_tensor::Shape;
 impl<'m> Importer<'m> {
     /// A convolution; one of several groups becomes as many convolutions.
     pub(super) fn conv(&mut self, node: &'m OnnxNode) -> Result<(), ImportError> {
-        let x = self.map(node, 0)?;
+        let padded = self.windowed(node)?;
+        let x = padded.var;
         let weight = self.constant(node, 1)?;
         let bias = match self.optional(node, 2)? {
             Some(_) => Some(self.constant(node, 2)?),
@@ -32,7 +33,8 @@ impl<'m> Importer<'m> {
                 format!("expected {channels} channels in {groups} groups, found filters {shape:?}");
             return Err(self.fault(node, message));
         }
-        let window = self.window(node, x, Some([kh, kw]))?;
+        let window = self.window(node, &padded, Some([kh, kw]))?;
+        let window = self.fold(node, &padded, window)?;
         let biases = bias.as_ref().and_then(Constant::floats).unwrap_or_default();
         if bias.is_some() && biases.len() != c_out {
             let found = biases.len();

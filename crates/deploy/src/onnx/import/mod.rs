@@ -8,6 +8,7 @@ mod affine;
 mod constant;
 mod layers;
 mod nodes;
+mod pad;
 mod shapes;
 mod windows;
 
@@ -17,7 +18,8 @@ use inception_autograd::{DType, Graph, GraphError, Var};
 use inception_formats::{OnnxDim, OnnxModel, OnnxNode};
 use inception_nn::{Aux, Builder, Init, Layout, Model, Resolved, Role, Specs, StateTensor};
 use inception_tensor::Shape;
-use std::collections::{BTreeSet, HashMap};
+use pad::Padded;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use thiserror::Error;
 
 /// Most numbers of one feature map.
@@ -108,6 +110,8 @@ pub(crate) fn import(from: &OnnxModel, input: Option<[usize; 3]>) -> Result<Impo
         from,
         graph,
         values: HashMap::new(),
+        padded: HashMap::new(),
+        at_least_zero: HashSet::new(),
         specs: Specs::default(),
         state: Vec::new(),
         params: HashMap::new(),
@@ -191,6 +195,10 @@ struct Importer<'m> {
     from: &'m OnnxModel,
     graph: Graph,
     values: HashMap<&'m str, Value>,
+    /// Maps whose padding waits for a window.
+    padded: HashMap<&'m str, Padded>,
+    /// Maps without a number below zero.
+    at_least_zero: HashSet<Var>,
     specs: Specs,
     state: Vec<StateTensor<f32>>,
     /// The parameter that a constant became, by name and use.
@@ -217,6 +225,11 @@ impl<'m> Importer<'m> {
         };
         if let Some(value) = self.values.get(name) {
             return Ok(Some(value.clone()));
+        }
+        if self.padded.contains_key(name) {
+            let message =
+                format!("input {i} has zeros around, which convolutions and pools alone read");
+            return Err(self.fault(node, message));
         }
         match self.from.initializers.get(name) {
             Some(tensor) => Ok(Some(Value::Constant(Constant::new(name, tensor)))),

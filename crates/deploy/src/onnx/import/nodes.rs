@@ -26,6 +26,7 @@ pub(super) const NAMES: &[&str] = &[
     "MatMul",
     "MaxPool",
     "Mul",
+    "Pad",
     "ReduceMean",
     "Relu",
     "Reshape",
@@ -64,6 +65,7 @@ impl<'m> Importer<'m> {
             "LogSoftmax" | "Softmax" => self.softmax(node),
             "MatMul" => self.mat_mul(node),
             "MaxPool" => self.max_pool(node),
+            "Pad" => self.pad(node),
             "ReduceMean" => self.reduce_mean(node),
             "Reshape" => self.reshape(node),
             "Shape" => self.shape(node),
@@ -98,6 +100,7 @@ impl<'m> Importer<'m> {
         }
         let Feature { var, form } = self.feature(node, 0)?;
         let var = self.graph.relu(Self::path(node), var)?;
+        self.at_least_zero.insert(var);
         self.give(node, Value::Feature(Feature { var, form }))
     }
 

@@ -172,6 +172,7 @@ impl<'m> Importer<'m> {
         }
         if maps.len() == values.len() && place(axis, 4) == Some(1) && !maps.is_empty() {
             let y = self.graph.concat(Self::path(node), &maps)?;
+            self.keeps_sign(y, &maps);
             return self.give_map(node, y);
         }
         let vectors = values.iter().all(|value| match value {

@@ -1,7 +1,8 @@
 //! Convolutions' and pools' windows.
 
+use super::pad::Padded;
 use super::{ImportError, Importer};
-use inception_autograd::{Graph, Var};
+use inception_autograd::Graph;
 use inception_formats::OnnxNode;
 use inception_ops::{PadCount, Rounding, Window};
 
@@ -38,11 +39,11 @@ impl<'m> Importer<'m> {
         }
     }
 
-    /// The window of a node over `x`; `kernel` is that of a convolution's weights.
+    /// The window of a node over `x` and the zeros around it; `kernel` is that of a convolution's weights.
     pub(super) fn window(
         &self,
         node: &'m OnnxNode,
-        x: Var,
+        x: &Padded,
         kernel: Option<[usize; 2]>,
     ) -> Result<Window, ImportError> {
         let named = self.pair(node, "kernel_shape", kernel.unwrap_or([0, 0]), 1)?;
@@ -59,8 +60,7 @@ impl<'m> Importer<'m> {
             },
             ..Window::new(named[0], named[1])
         };
-        let shape = self.graph.shape(x);
-        let extent = [shape.h, shape.w];
+        let extent = self.extent(x);
         window.padding = match self.text(node, "auto_pad")? {
             "" | "NOTSET" => self.pads(node, &window)?,
             "VALID" => [[0, 0], [0, 0]],
@@ -100,23 +100,39 @@ impl<'m> Importer<'m> {
     }
 
     pub(super) fn max_pool(&mut self, node: &'m OnnxNode) -> Result<(), ImportError> {
-        let x = self.map(node, 0)?;
-        let window = self.window(node, x, None)?;
+        let x = self.windowed(node)?;
+        let window = self.window(node, &x, None)?;
+        if x.has_zeros() && !self.at_least_zero.contains(&x.var) {
+            let message = "expected a map without numbers below zero under the zeros around it";
+            return Err(self.fault(node, message));
+        }
+        let window = self.fold(node, &x, window)?;
         if self.int(node, "storage_order", 0)? != 0 || node.outputs.len() > 1 {
             return Err(self.fault(node, "expected a pool without indices"));
         }
-        let y = self.graph.max_pool(Self::path(node), window, x)?;
+        let y = self.graph.max_pool(Self::path(node), window, x.var)?;
+        self.keeps_sign(y, &[x.var]);
         self.give_map(node, y)
     }
 
     pub(super) fn average_pool(&mut self, node: &'m OnnxNode) -> Result<(), ImportError> {
-        let x = self.map(node, 0)?;
-        let window = self.window(node, x, None)?;
+        let x = self.windowed(node)?;
+        let window = self.window(node, &x, None)?;
+        let own = window.padding != [[0; 2]; 2];
         let count = match self.int(node, "count_include_pad", 0)? {
-            0 => PadCount::Exclude,
+            0 if x.has_zeros() && own => {
+                let message =
+                    "expected one kind of padding, found zeros that count and pads that do not";
+                return Err(self.fault(node, message));
+            }
+            0 if !x.has_zeros() => PadCount::Exclude,
             _ => PadCount::Include,
         };
-        let y = self.graph.avg_pool(Self::path(node), window, count, x)?;
+        let window = self.fold(node, &x, window)?;
+        let y = self
+            .graph
+            .avg_pool(Self::path(node), window, count, x.var)?;
+        self.keeps_sign(y, &[x.var]);
         self.give_map(node, y)
     }
 

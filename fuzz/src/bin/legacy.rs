@@ -1,0 +1,11 @@
+//! Files of PyTorch's old form.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use std::path::Path;
+
+fuzz_target!(|bytes: &[u8]| {
+    // What begins otherwise is another format.
+    let file = [b"\x80", bytes].concat();
+    fuzz::read(file, Path::new("x.pth"));
+});
