@@ -56,7 +56,7 @@ pub fn multiply_batch<T: Element>(kernel: Kernel, a: Batch<'_, T>, panels: &[T],
         return;
     }
     assert!(
-        places.len() % rows == 0,
+        places.len().is_multiple_of(rows),
         "{} places of {rows} rows",
         places.len()
     );

@@ -342,7 +342,9 @@ impl<T: Element> Task<'_, T> {
         let (count, width) = (self.block.count, self.job.rows.width);
         let k = self.job.rows.taps * width;
         let step = match addresses {
-            [a, b, ..] if a != b && a.abs_diff(*b) % SAME_SET == 0 => rows_of(isa).min(WAYS - 1),
+            [a, b, ..] if a != b && a.abs_diff(*b).is_multiple_of(SAME_SET) => {
+                rows_of(isa).min(WAYS - 1)
+            }
             _ => rows_of(isa),
         };
         let addresses = &addresses[piece.taps.start * count..piece.taps.end * count];

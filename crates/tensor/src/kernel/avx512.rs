@@ -130,8 +130,8 @@ unsafe fn rows<const R: usize, const V: usize>(tile: RowsTile, finish: Finish) {
         let whole = tile.width / LANES * LANES;
         for first in (0..whole).step_by(LANES) {
             for i in 0..LANES {
-                if i < R {
-                    let at = with_exposed_provenance::<f32>(later[i]).wrapping_add(first);
+                if let Some(&address) = later.get(i) {
+                    let at = with_exposed_provenance::<f32>(address).wrapping_add(first);
                     _mm_prefetch::<_MM_HINT_T0>(at.cast());
                 }
                 step(first + i);

@@ -266,8 +266,8 @@ const PAST_CACHE: usize = 16 << 20;
 pub(crate) fn is_past_cache<T>(map: &mut ViewMut<'_, T>) -> bool {
     let line = size_of::<crate::scratch::Line>();
     let large = map.shape().len() * size_of::<T>() >= PAST_CACHE;
-    let aligned =
-        map.data_mut().as_ptr().addr() % line == 0 && map.stride() * size_of::<T>() % line == 0;
+    let aligned = map.data_mut().as_ptr().addr().is_multiple_of(line)
+        && (map.stride() * size_of::<T>()).is_multiple_of(line);
     large && aligned
 }
 

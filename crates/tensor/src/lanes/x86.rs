@@ -71,7 +71,7 @@ impl Lanes<f32> for Avx512 {
 
     #[inline(always)]
     fn store_past(self, v: __m512, to: &mut [f32; LANES]) {
-        if to.as_ptr().addr() % size_of::<__m512>() != 0 {
+        if !to.as_ptr().addr().is_multiple_of(size_of::<__m512>()) {
             return self.store(v, to);
         }
         // SAFETY: `self` proves the instructions; `to` has as many numbers as a vector, and

@@ -41,12 +41,12 @@ pub(super) fn both_ways<T, L, F, const N: usize, const M: usize>(
     L: Lanes<T>,
     F: Line<T, N, M>,
 {
-    for q in 0..N {
+    for (q, column) in columns.iter_mut().enumerate().take(N) {
         let mut numbers = [load(0, q); N];
         for (p, number) in numbers.iter_mut().enumerate().skip(1) {
             *number = load(p, q);
         }
-        columns[q][..M].copy_from_slice(&line.apply(lanes, &numbers));
+        column[..M].copy_from_slice(&line.apply(lanes, &numbers));
     }
     for i in 0..M {
         let mut numbers = [columns[0][i]; N];
