@@ -70,6 +70,9 @@ const CACHED: usize = 512 << 10;
 const SAME_SET: usize = 4096;
 /// Lines of a set.
 const WAYS: usize = 8;
+/// So many panels for each thread, and all end at about the same time, though each panel is one
+/// task.
+const PANELS_A_THREAD: usize = 4;
 /// Fewer tasks of whole rows than this are cut along columns, too.
 const ENOUGH_TASKS: usize = 16;
 /// The longest chain of additions; longer sums are cut and the parts added.
@@ -117,7 +120,9 @@ pub fn multiply_rows<T: Element>(
     if count == 0 || panels == 0 {
         return;
     }
-    let task_rows = match count * k * size_of::<T>() <= CACHED {
+    let is_cached = count * k * size_of::<T>() <= CACHED;
+    let enough_panels = pool.threads() == 1 || panels >= PANELS_A_THREAD * pool.threads();
+    let task_rows = match is_cached && enough_panels {
         true => count,
         false => TASK_ROWS,
     };

@@ -111,20 +111,32 @@ pub fn backward_input<T: Element>(
 ) {
     check(dx.shape(), weight.shape(), dy.shape());
     let (n, k, c) = (dy.shape().n, dy.shape().c, dx.shape().c);
+    if dx.shape().is_empty() {
+        return;
+    }
+    let serial = pool.on_this_thread();
     with_scratch(packed_len(k, n), |packed: &mut [T]| {
         pack(pool, Operand::Transposed(dy), k, 0, packed);
-        with_scratch(c * n, |transposed: &mut [T]| {
-            let bank = Bank {
-                packed,
-                accumulate: Accumulate::Replace,
-                epilogue: Epilogue::NONE,
-                c: ViewMut::new(transposed, Shape::matrix(c, n)),
-            };
-            multiply_matrix(pool, weight, &mut [bank]);
-            let transposed = View::new(transposed, Shape::matrix(c, n));
-            pool.for_each_rows(dx, 1, |row, mut block| {
-                for (i, x) in block.row_mut(0).iter_mut().enumerate() {
-                    *x = transposed.row(i)[row];
+        let packed = &*packed;
+        // Some inputs at a time, so that what is turned round stays in cache.
+        pool.for_each_box(dx, Shape::new(n, 1, 1, COLUMNS.min(c)), |mut part| {
+            let (first, inputs) = (part.start()[3], part.shape().c);
+            let rows = &weight.data()[first * weight.stride()..];
+            let rows = View::strided(rows, Shape::matrix(inputs, k), weight.stride());
+            with_scratch(inputs * n, |transposed: &mut [T]| {
+                let bank = Bank {
+                    packed,
+                    accumulate: Accumulate::Replace,
+                    epilogue: Epilogue::NONE,
+                    c: ViewMut::new(transposed, Shape::matrix(inputs, n)),
+                };
+                multiply_matrix(&serial, rows, &mut [bank]);
+                for row in 0..n {
+                    let numbers = transposed[row..].iter().step_by(n);
+                    let dx = part.pixel_mut(row, 0, 0);
+                    dx.iter_mut()
+                        .zip(numbers)
+                        .for_each(|(x, &number)| *x = number);
                 }
             });
         });
@@ -150,9 +162,11 @@ pub fn backward_weight<T: Element>(
     conv2d::backward_weight(pool, &method, x, dy, dw, db, &mut []);
 }
 
+/// Columns that are turned round at a time.
+const COLUMNS: usize = 64;
+
 /// Writes `x` column by column.
 fn transpose<T: Element>(pool: &Pool, x: View<'_, T>, columns: &mut [T]) {
-    const COLUMNS: usize = 64;
     let n = x.shape().n;
     if n == 0 {
         return;
