@@ -13,6 +13,11 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             exec(cargo(root).args(["fmt", "--all", "--check"]))
         })?,
         step("tidy", || tidy::run(root))?,
+        step("lock file of fuzz", || {
+            // A workspace of its own, which uses these crates, and which no other step builds.
+            let tree = ["tree", "--locked", "--depth", "0", "--manifest-path"];
+            exec(cargo(root).args(tree).arg(root.join("fuzz/Cargo.toml")))
+        })?,
         step("clippy", || {
             let clippy = ["clippy", "--workspace", "--all-targets"];
             let strict = ["--all-features", "--locked", "--", "-D", "warnings"];
