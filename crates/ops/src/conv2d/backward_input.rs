@@ -1,7 +1,7 @@
 //! The gradient of the input.
 
 use super::places::{Axis, Places};
-use super::winograd::{self, Direction};
+use super::winograd::{Direction, Filtered};
 use super::{Method, NAME, check, workspace_of};
 use crate::Window;
 use inception_tensor::{
@@ -29,10 +29,9 @@ pub fn backward_input_workspace(
 
 /// Numbers that a packed transposed weight takes, all phases together.
 fn packed_weight(method: &Method, w: Shape) -> usize {
-    match (method.form(), method.line()) {
-        (Some(_), _) => winograd::filter_len(w, Direction::Backward),
-        (None, Some(line)) => winograd::line_filter_len(line, w, Direction::Backward),
-        (None, None) => packed_len(w.n * w.h * w.c, w.w),
+    match method.tiling() {
+        Some(tiling) => tiling.filter_len(w, Direction::Backward),
+        None => packed_len(w.n * w.h * w.c, w.w),
     }
 }
 
@@ -93,8 +92,17 @@ pub fn backward_input<T: Element>(
         };
         let (block, tail) = rest.split_at_mut(packed_weight(method, weight.shape()));
         rest = tail;
-        if method.form().is_some() || method.line().is_some() {
-            transformed(pool, method, *dy, *weight, accumulate, block, dx.reborrow());
+        if let Some(tiling) = method.tiling() {
+            let offset = [0, 1].map(|axis| window.kernel[axis] - 1 - window.padding[axis][0]);
+            tiling.filter(pool, *weight, Direction::Backward, block);
+            let bank = Filtered {
+                filter: block,
+                accumulate,
+                epilogue: Epilogue::NONE,
+            };
+            // A convolution by flipped filters, padded by what the kernel reaches beyond the
+            // padding of the input.
+            tiling.forward(pool, *dy, offset, bank, dx.reborrow());
             continue;
         }
         let mut free = block;
@@ -147,36 +155,6 @@ fn pointwise<T: Element>(
             multiply_matrix(&serial, dy, &mut [bank]);
         }
     });
-}
-
-/// The gradient as a convolution of `dy` by flipped filters, padded by what the kernel
-/// reaches beyond the padding of the input.
-fn transformed<T: Element>(
-    pool: &Pool,
-    method: &Method,
-    dy: View<'_, T>,
-    weight: View<'_, T>,
-    accumulate: Accumulate,
-    filter: &mut [T],
-    dx: ViewMut<'_, T>,
-) {
-    let Window {
-        kernel, padding, ..
-    } = method.window;
-    let offset = [0, 1].map(|axis| kernel[axis] - 1 - padding[axis][0]);
-    let bank = |filter| winograd::Filtered {
-        filter,
-        accumulate,
-        epilogue: Epilogue::NONE,
-    };
-    if let Some(form) = method.form() {
-        winograd::filter(pool, form, weight, Direction::Backward, filter);
-        winograd::forward(pool, form, dy, offset, bank(filter), dx);
-    } else if let Some(form) = method.line() {
-        winograd::line_filter(pool, form, weight, Direction::Backward, filter);
-        let offset = form.offset(offset.map(|before| [before, 0]));
-        winograd::line_forward(pool, form, dy, offset, bank(filter), dx);
-    }
 }
 
 /// A packed right operand, and whether its product is added.

@@ -1,7 +1,8 @@
 //! The gradients of weights and bias.
 
 use super::places::Places;
-use super::{Method, NAME, check, winograd, workspace_of};
+use super::winograd::{self, Tiling};
+use super::{Method, NAME, check, workspace_of};
 use crate::column_sums::column_sums;
 use inception_tensor::{
     Accumulate, Element, PADDING, Pool, Shape, Terms, View, ViewMut, multiply_outer, with_scratch,
@@ -19,9 +20,9 @@ const CACHED: usize = 512 << 10;
 /// # Shapes
 /// `y`: the output, `[n, oh, ow, c_out]`; weight: `[kh, kw, c_in, c_out]`.
 pub fn backward_weight_workspace(method: &Method, y: Shape, weight: Shape) -> usize {
-    match method.form() {
-        None => 0,
-        Some(form) => winograd::backward_weight_workspace(form, y, weight),
+    match method.tiling() {
+        Some(Tiling::Plane(form)) => winograd::backward_weight_workspace(form, y, weight),
+        Some(Tiling::Line(_)) | None => 0,
     }
 }
 
@@ -56,15 +57,12 @@ pub fn backward_weight<T: Element>(
     );
     let needed = backward_weight_workspace(method, dy.shape(), dw.shape());
     let workspace = workspace_of(workspace, needed);
-    match method.form() {
-        None => {
-            let places = Places::forward(window, &x, [dy.shape().h, dy.shape().w]);
-            Job { places, x, dy }.sum(pool, dw);
-        }
-        Some(form) => {
-            let [[top, _], [left, _]] = window.padding;
-            winograd::backward_weight(pool, form, x, [top, left], dy, dw, workspace);
-        }
+    if let Some(Tiling::Plane(form)) = method.tiling() {
+        let [[top, _], [left, _]] = window.padding;
+        winograd::backward_weight(pool, form, x, [top, left], dy, dw, workspace);
+    } else {
+        let places = Places::forward(window, &x, [dy.shape().h, dy.shape().w]);
+        Job { places, x, dy }.sum(pool, dw);
     }
     if let Some(db) = db {
         column_sums(pool, dy, db);

@@ -79,23 +79,17 @@ pub fn forward<T: Element>(
             c: y.reborrow(),
         });
     }
-    let (square, line) = (method.form(), method.line());
-    if square.is_none() && line.is_none() {
+    let Some(tiling) = method.tiling() else {
         return direct(pool, &method.window, x, grid, &mut banks);
-    }
-    let padding = method.window.padding;
+    };
+    let [[top, _], [left, _]] = method.window.padding;
     for bank in banks {
         let filtered = winograd::Filtered {
             filter: bank.packed,
             accumulate: bank.accumulate,
             epilogue: bank.epilogue,
         };
-        if let Some(form) = square {
-            let offset = [padding[0][0], padding[1][0]];
-            winograd::forward(pool, form, x, offset, filtered, bank.c);
-        } else if let Some(form) = line {
-            winograd::line_forward(pool, form, x, form.offset(padding), filtered, bank.c);
-        }
+        tiling.forward(pool, x, [top, left], filtered, bank.c);
     }
 }
 

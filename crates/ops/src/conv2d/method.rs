@@ -1,6 +1,6 @@
 //! Ways to take the sums of a convolution.
 
-use super::winograd::{self, Form, LineForm};
+use super::winograd::{self, Tiling};
 use crate::Window;
 use inception_tensor::Shape;
 
@@ -57,34 +57,25 @@ impl Method {
     ///
     /// `n` has no influence: an image has the same bits alone and in a batch.
     pub fn fastest(window: Window, y: Shape, k: usize) -> Self {
-        let line = LineForm::of(&window).is_some_and(|form| winograd::line_pays(form, y, k));
-        match line || winograd::pays(&window, y, k, 1) {
+        match winograd::pays(&window, y, k, 1) {
             true => Self::winograd(window),
             false => Self::direct(window),
         }
     }
 
-    /// The algorithm that runs: the one asked for, where the window has such a form.
+    /// The algorithm that runs: the one asked for, where the window has such tiles.
     pub fn effective(&self) -> Algorithm {
-        match (self.form(), self.line()) {
-            (None, None) => Algorithm::Direct,
-            _ => self.algorithm,
+        match self.tiling() {
+            None => Algorithm::Direct,
+            Some(_) => Algorithm::Winograd,
         }
     }
 
-    /// The form of the transforms of a kernel of one line, where there are any.
-    pub(super) fn line(&self) -> Option<LineForm> {
+    /// The tiles, where sums are filtered.
+    pub(super) fn tiling(&self) -> Option<Tiling> {
         match self.algorithm {
             Algorithm::Direct => None,
-            Algorithm::Winograd => LineForm::of(&self.window),
-        }
-    }
-
-    /// The form of the transforms of a square kernel, where there are any.
-    pub(super) fn form(&self) -> Option<Form> {
-        match self.algorithm {
-            Algorithm::Direct => None,
-            Algorithm::Winograd => Form::of(&self.window),
+            Algorithm::Winograd => Tiling::of(&self.window),
         }
     }
 }

@@ -64,10 +64,9 @@ pub struct Filter<'a, T> {
 
 /// Numbers that [`pack`] writes for a weight `[kh, kw, c_in, c_out]`.
 pub fn packed_weight_len(method: &Method, weight: Shape) -> usize {
-    match (method.form(), method.line()) {
-        (Some(_), _) => winograd::filter_len(weight, Direction::Forward),
-        (None, Some(line)) => winograd::line_filter_len(line, weight, Direction::Forward),
-        (None, None) => packed_len(weight.rows(), weight.c),
+    match method.tiling() {
+        Some(tiling) => tiling.filter_len(weight, Direction::Forward),
+        None => packed_len(weight.rows(), weight.c),
     }
 }
 
@@ -76,12 +75,9 @@ pub fn packed_weight_len(method: &Method, weight: Shape) -> usize {
 /// # Panics
 /// When `packed` is not [`packed_weight_len`] long.
 pub fn pack<T: Element>(pool: &Pool, method: &Method, weight: View<'_, T>, packed: &mut [T]) {
-    match (method.form(), method.line()) {
-        (Some(form), _) => winograd::filter(pool, form, weight, Direction::Forward, packed),
-        (None, Some(line)) => {
-            winograd::line_filter(pool, line, weight, Direction::Forward, packed);
-        }
-        (None, None) => {
+    match method.tiling() {
+        Some(tiling) => tiling.filter(pool, weight, Direction::Forward, packed),
+        None => {
             let k = weight.shape().rows();
             inception_tensor::pack(pool, Operand::Plain(weight), k, 0, packed);
         }

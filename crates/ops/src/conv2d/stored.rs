@@ -32,7 +32,7 @@ impl Taps {
     /// [`Taps::Tiles`] where Winograd's filtering is faster than the products of pairs, for a
     /// convolution to `y` that sums over `k` channels; otherwise [`Taps::Pixels`].
     pub fn fastest(window: &Window, y: Shape, k: usize) -> Self {
-        match winograd::pays(window, y, k, Bf16::GROUP) {
+        match Form::of(window).is_some() && winograd::pays(window, y, k, Bf16::GROUP) {
             true => Self::Tiles,
             false => Self::Pixels,
         }

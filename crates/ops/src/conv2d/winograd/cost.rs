@@ -5,7 +5,7 @@
 //! `cargo bench -p inception-benches --bench conv2d`; they need not be exact, since the
 //! ways differ by a factor where it matters.
 
-use super::{Form, LineForm, POINTS, SIDE};
+use super::{Form, LineForm, POINTS, SIDE, Tiling};
 use crate::Window;
 use inception_tensor::{LANES, PANEL, Shape};
 
@@ -23,10 +23,18 @@ const FILTER: usize = 6;
 /// Whether a convolution to `y` that sums over `k` channels is faster in the transformed
 /// domain, in single precision, than by products of which one instruction takes `pairs` for one.
 pub(in super::super) fn pays(window: &Window, y: Shape, k: usize, pairs: usize) -> bool {
-    let Some(form) = Form::of(window) else {
-        return false;
-    };
-    let whole = |c: usize, part: usize| c.div_ceil(part) * part;
+    match Tiling::of(window) {
+        Some(Tiling::Plane(form)) => plane_pays(form, y, k, pairs),
+        Some(Tiling::Line(form)) => line_pays(form, y, k, pairs),
+        None => false,
+    }
+}
+
+fn whole(c: usize, part: usize) -> usize {
+    c.div_ceil(part) * part
+}
+
+fn plane_pays(form: Form, y: Shape, k: usize, pairs: usize) -> bool {
     let taps = form.kernel() * form.kernel();
     let direct = y.h * y.w * taps * k * whole(y.c, LANES) / (DIRECT * pairs);
     let tiles = y.h.div_ceil(form.tile()) * y.w.div_ceil(form.tile());
@@ -36,12 +44,10 @@ pub(in super::super) fn pays(window: &Window, y: Shape, k: usize, pairs: usize) 
     tiles * filter / TRANSFORMED + transforms + filter / FILTER < direct
 }
 
-/// The same for a kernel of one line.
-pub(in super::super) fn line_pays(form: LineForm, y: Shape, k: usize) -> bool {
-    let whole = |c: usize, part: usize| c.div_ceil(part) * part;
+fn line_pays(form: LineForm, y: Shape, k: usize, pairs: usize) -> bool {
     let [along, lines] = form.extents(y);
     let tiles = along.div_ceil(form.tile());
-    let direct = y.h * y.w * form.taps() * k * whole(y.c, LANES) / DIRECT;
+    let direct = y.h * y.w * form.taps() * k * whole(y.c, LANES) / (DIRECT * pairs);
     let filter = SIDE * form.parts() * k * whole(y.c, PANEL);
     let stored = lines * (tiles + form.parts() - 1) * k.div_ceil(LANES) * INPUT / SIDE;
     let results = lines * tiles * y.c.div_ceil(LANES) * OUTPUT / SIDE;

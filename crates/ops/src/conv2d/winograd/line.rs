@@ -35,7 +35,7 @@ enum LineTaps {
 impl LineForm {
     /// The form of a window, where there is one: 3 or 7 taps in a line, with stride and dilation
     /// 1, that always touch the input.
-    pub(in super::super) fn of(window: &Window) -> Option<Self> {
+    pub(super) fn of(window: &Window) -> Option<Self> {
         if window.stride != [1, 1] || window.dilation != [1, 1] {
             return None;
         }
@@ -96,25 +96,21 @@ impl LineForm {
         }
     }
 
-    /// The leading padding along the line.
-    pub(in super::super) fn offset(self, padding: [[usize; 2]; 2]) -> usize {
-        padding[self.axis][0]
+    /// Of numbers for both axes, the one along the line.
+    fn along(self, numbers: [usize; 2]) -> usize {
+        numbers[self.axis]
     }
 }
 
 /// Numbers that [`line_filter`] writes for a weight `[kh, kw, c_in, c_out]`.
-pub(in super::super) fn line_filter_len(
-    form: LineForm,
-    weight: Shape,
-    direction: Direction,
-) -> usize {
+pub(super) fn line_filter_len(form: LineForm, weight: Shape, direction: Direction) -> usize {
     let [k, n] = direction.channels(weight);
     SIDE * packed_len(form.parts() * k, n)
 }
 
 /// Transforms a weight `[kh, kw, c_in, c_out]`: for each panel of the result's channels, for each
 /// point, for each part, `k` rows of [`PANEL`] numbers.
-pub(in super::super) fn line_filter<T: Element>(
+pub(super) fn line_filter<T: Element>(
     pool: &Pool,
     form: LineForm,
     weight: View<'_, T>,
@@ -208,15 +204,15 @@ impl<T: Element, const R: usize> WithLanes<T> for PartsOf<'_, T, R> {
     }
 }
 
-/// `y = epilogue(conv(x, filters))` with `offset` pixels of padding before each line of `x`.
+/// `y = epilogue(conv(x, filters))` with `offset` pixels of padding above and to the left of `x`.
 ///
 /// An element has the same bits whatever it is computed together with: tiles are fixed to the
 /// output's first pixel.
-pub(in super::super) fn line_forward<T: Element>(
+pub(super) fn line_forward<T: Element>(
     pool: &Pool,
     form: LineForm,
     x: View<'_, T>,
-    offset: usize,
+    offset: [usize; 2],
     bank: Filtered<'_, T>,
     y: ViewMut<'_, T>,
 ) {
@@ -231,7 +227,7 @@ pub(in super::super) fn line_forward<T: Element>(
         pool,
         form,
         x,
-        offset,
+        offset: form.along(offset),
         bank,
     };
     pool.for_each_box(y, size, |part| task.run(part));

@@ -23,12 +23,13 @@ mod tiles;
 mod transform;
 
 pub(super) use backward_weight::{backward_weight, backward_weight_workspace};
-pub(super) use cost::{line_pays, pays};
+pub(super) use cost::pays;
 pub(super) use filter::{Direction, filter, filter_len};
 pub(super) use forward::{Filtered, forward};
-pub(super) use line::{LineForm, line_filter, line_filter_len, line_forward};
 
 use crate::Window;
+use inception_tensor::{Element, Pool, Shape, View, ViewMut};
+use line::{LineForm, line_filter, line_filter_len, line_forward};
 
 /// Rows and columns of a transformed tile.
 const SIDE: usize = 6;
@@ -77,5 +78,60 @@ impl Form {
     /// Rows and columns of the kernel.
     fn kernel(self) -> usize {
         SIDE + 1 - self.tile()
+    }
+}
+
+/// Tiles of a plane or of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tiling {
+    /// Of square kernels, whose weight gradients have tiles too.
+    Plane(Form),
+    /// Of kernels of one line.
+    Line(LineForm),
+}
+
+impl Tiling {
+    /// The tiles of a window, where it has any.
+    pub(super) fn of(window: &Window) -> Option<Self> {
+        let line = || LineForm::of(window).map(Self::Line);
+        Form::of(window).map(Self::Plane).or_else(line)
+    }
+
+    /// Numbers that [`Tiling::filter`] writes for a weight `[kh, kw, c_in, c_out]`.
+    pub(super) fn filter_len(self, weight: Shape, direction: Direction) -> usize {
+        match self {
+            Self::Plane(_) => filter_len(weight, direction),
+            Self::Line(form) => line_filter_len(form, weight, direction),
+        }
+    }
+
+    /// Transforms a weight `[kh, kw, c_in, c_out]`.
+    pub(super) fn filter<T: Element>(
+        self,
+        pool: &Pool,
+        weight: View<'_, T>,
+        direction: Direction,
+        out: &mut [T],
+    ) {
+        match self {
+            Self::Plane(form) => filter(pool, form, weight, direction, out),
+            Self::Line(form) => line_filter(pool, form, weight, direction, out),
+        }
+    }
+
+    /// `y = epilogue(conv(x, filters))` with `offset` pixels of padding above and to the left
+    /// of `x`.
+    pub(super) fn forward<T: Element>(
+        self,
+        pool: &Pool,
+        x: View<'_, T>,
+        offset: [usize; 2],
+        bank: Filtered<'_, T>,
+        y: ViewMut<'_, T>,
+    ) {
+        match self {
+            Self::Plane(form) => forward(pool, form, x, offset, bank, y),
+            Self::Line(form) => line_forward(pool, form, x, offset, bank, y),
+        }
     }
 }
