@@ -236,7 +236,7 @@ fn a_preview_is_a_sheet_of_what_training_sees() {
     assert_eq!(bytes, std::fs::read(place.path("again.png")).unwrap());
     let message = place.fail(2, "data preview shapes --augment fly");
     assert!(
-        message.starts_with("augment: expected none, basic, crop or paper"),
+        message.starts_with("augment: expected none, basic[:SHIFT], crop or paper"),
         "{message}"
     );
 }

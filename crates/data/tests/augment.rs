@@ -141,9 +141,16 @@ fn descriptions_name_what_they_add() {
     assert_eq!(augment.policy, Some(Policy::TrivialWide));
     assert_eq!(augment.erase.unwrap().probability, 0.1);
     assert_eq!(augment.color.unwrap().contrast, 0.3);
+    let Cut::PadCrop(shift) = read("basic:0.05+erase").unwrap().cut else {
+        panic!("a shift");
+    };
+    assert_eq!((shift.padding, shift.mirror), (0.05, 0.5));
     for name in [
         "",
         "fly",
+        "basic:",
+        "basic:2",
+        "paper:0.1",
         "randaugment",
         "basic+fly",
         "basic+",

@@ -1,6 +1,6 @@
 //! A run that fits a memory budget.
 
-use crate::{Precision, Recompute, TrainConfig, TrainError, batches_held};
+use crate::{ParamRule, Precision, Recompute, TrainConfig, TrainError, batches_held};
 use inception_nn::{Model, TrainProgram};
 use inception_tensor::Pool;
 
@@ -81,15 +81,18 @@ fn need(config: &TrainConfig, model: &Model) -> Result<u64, TrainError> {
     let arena = program.compile::<f32>().arena_bytes() as u64;
     let specs = model.specs();
     let grads = program.grads.iter();
-    let trained: usize = grads.map(|g| specs.get(g.param).shape.len()).sum();
+    let trained = grads.map(|g| ParamRule::apply(&config.rule, specs.get(g.param)));
+    let optimizer = config.optimizer_config();
+    let sums = usize::from(config.accumulate > 1);
+    let buffers: usize = trained
+        .map(|p| (optimizer.slots(&p).len() + sums) * p.len)
+        .sum();
     let numbers: usize = specs.iter().map(|(_, spec)| spec.shape.len()).sum();
-    let slots = config.optimizer_config().slots().len() as u64;
-    let sums = u64::from(config.accumulate > 1);
     let copies = 1 + u64::from(config.ema.is_some());
     let image: usize = model.options().input.iter().product();
     let threads = config.threads.unwrap_or_else(Pool::available);
     let ahead = (image * config.batch_size * batches_held(threads)) as u64;
-    let floats = copies * numbers as u64 + (slots + sums) * trained as u64 + ahead;
+    let floats = copies * numbers as u64 + buffers as u64 + ahead;
     Ok(arena + 4 * floats)
 }
 

@@ -1,16 +1,16 @@
 //! Augmentations by name.
 
-use super::{Augment, ColorJitter, Cut, Policy, Preprocess, RandomCrop, RandomErasing};
+use super::{Augment, ColorJitter, Cut, PadCrop, Policy, Preprocess, RandomCrop, RandomErasing};
 use crate::DataError;
 
 /// What names and numbers an augmentation is made of.
-const EXPECTED: &str = "none, basic, crop or paper, followed by any of +jitter[:STRENGTH], \
+const EXPECTED: &str = "none, basic[:SHIFT], crop or paper, followed by any of +jitter[:STRENGTH], \
                         +randaugment[:OPERATIONS:MAGNITUDE], +trivialaugment and \
                         +erase[:PROBABILITY]";
 
 impl Augment {
     /// Reads a description: `none`, `basic`, `crop` or `paper` says which part of a picture
-    /// is seen, `+jitter`, `+randaugment`, `+trivialaugment` and `+erase` add to it, with
+    /// is seen (`basic:0.1` shifts by up to a tenth of each side), `+jitter`, `+randaugment`, `+trivialaugment` and `+erase` add to it, with
     /// numbers behind colons where torchvision's are not wanted.
     ///
     /// # Errors
@@ -41,13 +41,26 @@ impl Augment {
                 cut: Cut::RandomCrop(RandomCrop::default()),
                 ..Self::default()
             },
-            _ => return Err(refuse()),
+            other => Self::shift(other).ok_or_else(refuse)?,
         };
         for part in parts {
             augment.add(part).ok_or_else(refuse)?;
         }
         augment.validate()?;
         Ok(augment)
+    }
+
+    /// Reads `basic:SHIFT`.
+    fn shift(name: &str) -> Option<Self> {
+        let padding = name.strip_prefix("basic:")?.parse().ok()?;
+        let cut = Cut::PadCrop(PadCrop {
+            padding,
+            ..PadCrop::default()
+        });
+        Some(Self {
+            cut,
+            ..Self::default()
+        })
     }
 
     /// Adds what `part` describes; `None` where it is no description, or a second one of

@@ -19,6 +19,8 @@ pub enum OptimizerName {
     RmspropTf,
     /// Adam with decoupled weight decay.
     Adamw,
+    /// Orthogonal steps for the filters of convolutions, AdamW for all else.
+    Muon,
 }
 
 /// A learning rate's curve by name.

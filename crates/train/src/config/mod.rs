@@ -220,6 +220,12 @@ impl TrainConfig {
                 beta2: self.beta2,
                 eps,
             },
+            OptimizerName::Muon => OptimizerKind::Muon {
+                momentum,
+                beta1: self.beta1,
+                beta2: self.beta2,
+                eps,
+            },
             OptimizerName::Rmsprop => OptimizerKind::RmsProp {
                 alpha: self.alpha,
                 eps,

@@ -1,7 +1,7 @@
 //! Parameters that are moved otherwise than the rest.
 
 use crate::Trained;
-use inception_nn::{ParamSpec, Pattern};
+use inception_nn::{Layout, ParamSpec, Pattern};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -37,6 +37,8 @@ impl ParamRule {
         let decay = if spec.role.decays() { 1.0 } else { 0.0 };
         let mut trained = Trained {
             decay,
+            filters: matches!(spec.layout, Layout::Conv)
+                .then_some([spec.shape.rows(), spec.shape.c]),
             ..Trained::new(spec.name.clone(), spec.shape.len())
         };
         let fits = |rule: &&Self| Pattern::new(&rule.pattern).fits(&spec.name);

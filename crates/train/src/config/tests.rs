@@ -110,7 +110,7 @@ fn numbers_out_of_range_name_the_setting_the_value_and_the_range() {
     assert!(message(|c| c.passes = "fly".into()).starts_with("passes: "));
     let augment = message(|c| c.augment = "basic+fly".into());
     assert!(
-        augment.starts_with("augment: expected none, basic, crop or paper"),
+        augment.starts_with("augment: expected none, basic[:SHIFT], crop or paper"),
         "{augment}"
     );
     assert!(

@@ -1,5 +1,6 @@
 //! Which optimiser, and its settings.
 
+use super::Trained;
 use crate::TrainError;
 use crate::range::Range;
 
@@ -16,6 +17,17 @@ pub enum OptimizerKind {
     /// Adam with weight decay apart from the gradient.
     AdamW {
         /// Decay of the mean of gradients.
+        beta1: f64,
+        /// Decay of the mean of their squares.
+        beta2: f64,
+        /// Added to the root of the latter.
+        eps: f64,
+    },
+    /// Momentum along orthogonal matrices for the filters of convolutions, AdamW for all else.
+    Muon {
+        /// Decay of the mean of gradients of filters.
+        momentum: f64,
+        /// Decay of the mean of other gradients.
         beta1: f64,
         /// Decay of the mean of their squares.
         beta2: f64,
@@ -50,7 +62,8 @@ pub enum OptimizerKind {
 pub struct OptimizerConfig {
     /// The rule.
     pub kind: OptimizerKind,
-    /// λ: SGD and RMSProp add `λ·w` to the gradient, AdamW takes `lr·λ·w` off the weight.
+    /// λ: SGD and RMSProp add `λ·w` to the gradient, AdamW and Muon take `lr·λ·w` off the
+    /// weight.
     pub weight_decay: f64,
 }
 
@@ -67,12 +80,13 @@ impl Default for OptimizerConfig {
 }
 
 impl OptimizerConfig {
-    /// Names of the buffers that the rule keeps for each parameter, PyTorch's.
-    pub fn slots(&self) -> &'static [&'static str] {
+    /// Names of the buffers that the rule keeps for a parameter, PyTorch's.
+    pub fn slots(&self, trained: &Trained) -> &'static [&'static str] {
         match self.kind {
+            OptimizerKind::Muon { .. } if trained.filters.is_some() => &["momentum_buffer"],
             OptimizerKind::Sgd { momentum: 0.0, .. } => &[],
             OptimizerKind::Sgd { .. } => &["momentum_buffer"],
-            OptimizerKind::AdamW { .. } => &["exp_avg", "exp_avg_sq"],
+            OptimizerKind::AdamW { .. } | OptimizerKind::Muon { .. } => &["exp_avg", "exp_avg_sq"],
             OptimizerKind::RmsProp { momentum: 0.0, .. }
             | OptimizerKind::RmsPropTf { momentum: 0.0, .. } => &["square_avg"],
             OptimizerKind::RmsProp { .. } | OptimizerKind::RmsPropTf { .. } => {
@@ -104,6 +118,17 @@ impl OptimizerConfig {
                     ));
                 }
                 Ok(())
+            }
+            OptimizerKind::Muon {
+                momentum,
+                beta1,
+                beta2,
+                eps,
+            } => {
+                Range::BELOW_ONE.check("momentum", momentum)?;
+                Range::BELOW_ONE.check("beta1", beta1)?;
+                Range::BELOW_ONE.check("beta2", beta2)?;
+                Range::POSITIVE.check("eps", eps)
             }
             OptimizerKind::AdamW { beta1, beta2, eps } => {
                 Range::BELOW_ONE.check("beta1", beta1)?;

@@ -1,6 +1,7 @@
 //! Optimisers: from gradients to new weights, in one pass over the data.
 
 mod config;
+mod muon;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,9 @@ pub struct Trained {
     pub lr: f64,
     /// What the weight decay is multiplied by for it; 0 keeps it from decaying.
     pub decay: f64,
+    /// Numbers of a filter and filters, where it is the filters of a convolution: a matrix to
+    /// Muon.
+    pub filters: Option<[usize; 2]>,
 }
 
 impl Trained {
@@ -35,6 +39,7 @@ impl Trained {
             len,
             lr: 1.0,
             decay: 1.0,
+            filters: None,
         }
     }
 }
@@ -72,6 +77,7 @@ struct Buffers<T> {
 /// SGD       g ← s·∇ + λw;  b ← μb + g (b ← g at first);  w ← w − η·b   (nesterov: η·(g + μb))
 /// AdamW     m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;
 ///           w ← (1 − ηλ)w − η/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)
+/// Muon      m ← μm + (1−μ)g;  w ← (1 − ηλ)w − 0.2η√max(rows, columns) · orthogonal((1−μ)g + μm)
 /// RMSProp   v ← αv + (1−α)g²;  b ← μb + g/(√v + ε);  w ← w − η·b
 /// the TF form  v ← αv + (1−α)g² (v ← 1 at first);  b ← μb + η·g/√(v + ε);  w ← w − b
 /// ```
@@ -81,7 +87,8 @@ struct Buffers<T> {
 ///
 /// # Sources
 /// `torch.optim` (SGD, AdamW, RMSprop); `tf.train.RMSPropOptimizer`; Loshchilov and Hutter,
-/// "Decoupled Weight Decay Regularization", 2019.
+/// "Decoupled Weight Decay Regularization", 2019; `torch.optim.Muon` with
+/// `adjust_lr_fn="match_rms_adamw"`.
 ///
 /// # Examples
 /// ```
@@ -111,11 +118,13 @@ pub struct Optimizer<T> {
 impl<T: Element> Optimizer<T> {
     /// An optimiser that has made no step.
     pub fn new(config: OptimizerConfig, trained: Vec<Trained>) -> Self {
-        let slots = config.slots().len();
         let first = T::of(config.first_value());
-        let buffers = trained.iter().map(|p| Buffers {
-            first: vec![first; if slots > 0 { p.len } else { 0 }],
-            second: vec![T::zero(); if slots > 1 { p.len } else { 0 }],
+        let buffers = trained.iter().map(|p| {
+            let slots = config.slots(p).len();
+            Buffers {
+                first: vec![first; if slots > 0 { p.len } else { 0 }],
+                second: vec![T::zero(); if slots > 1 { p.len } else { 0 }],
+            }
         });
         Self {
             buffers: buffers.collect(),
@@ -157,6 +166,7 @@ impl<T: Element> Optimizer<T> {
             len,
             lr,
             decay,
+            filters,
         } = &self.trained[i];
         assert_eq!([weights.len(), gradient.len()], [*len; 2], "{name}");
         let kind = self.config.kind;
@@ -167,6 +177,13 @@ impl<T: Element> Optimizer<T> {
             decay: self.config.weight_decay * decay,
         };
         let Buffers { first, second } = &mut self.buffers[i];
+        if let (OptimizerKind::Muon { momentum, .. }, &Some(size)) = (kind, filters) {
+            let numbers = [weights, first.as_mut_slice()];
+            return match muon::step(pool, &rates, momentum, size, numbers, gradient) {
+                true => Finiteness::Finite,
+                false => Finiteness::NonFinite,
+            };
+        }
         let bad = AtomicBool::new(false);
         let numbers = [weights, first.as_mut_slice(), second.as_mut_slice()];
         pool.for_each_chunks(numbers, CHUNK, |i, [w, first, second]| {
@@ -196,17 +213,20 @@ impl<T: Element> Optimizer<T> {
 
     /// The buffers of every parameter, by parameter and by name of the rule's slot.
     pub fn slots(&self) -> impl Iterator<Item = Slot<'_, T>> {
-        let names = self.config.slots();
         self.trained
             .iter()
             .zip(&self.buffers)
             .flat_map(move |(p, b)| {
                 let data = [b.first.as_slice(), b.second.as_slice()];
-                names.iter().zip(data).map(|(&slot, data)| Slot {
-                    param: &p.name,
-                    slot,
-                    data,
-                })
+                self.config
+                    .slots(p)
+                    .iter()
+                    .zip(data)
+                    .map(|(&slot, data)| Slot {
+                        param: &p.name,
+                        slot,
+                        data,
+                    })
             })
     }
 
@@ -220,9 +240,9 @@ impl<T: Element> Optimizer<T> {
         steps: u64,
         mut fill: impl FnMut(&str, &str, &mut [T]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let names = self.config.slots();
         for (p, b) in self.trained.iter().zip(&mut self.buffers) {
-            for (&slot, data) in names.iter().zip([&mut b.first, &mut b.second]) {
+            let names = self.config.slots(p).iter();
+            for (&slot, data) in names.zip([&mut b.first, &mut b.second]) {
                 fill(&p.name, slot, data)?;
             }
         }

@@ -45,9 +45,10 @@ impl<T: Element> Vectorize for Chunk<'_, T> {
             OptimizerKind::Sgd { momentum, nesterov } => {
                 sgd(rates, T::of(momentum), nesterov, w, g, first)
             }
-            OptimizerKind::AdamW { beta1, beta2, eps } => {
-                adamw(&AdamW::new(rates, beta1, beta2, eps), w, g, first, second)
-            }
+            OptimizerKind::AdamW { beta1, beta2, eps }
+            | OptimizerKind::Muon {
+                beta1, beta2, eps, ..
+            } => adamw(&AdamW::new(rates, beta1, beta2, eps), w, g, first, second),
             OptimizerKind::RmsProp {
                 alpha,
                 eps,

@@ -38,7 +38,10 @@ impl Naive {
                     }
                     w[i] -= lr * g;
                 }
-                OptimizerKind::AdamW { beta1, beta2, eps } => {
+                OptimizerKind::AdamW { beta1, beta2, eps }
+                | OptimizerKind::Muon {
+                    beta1, beta2, eps, ..
+                } => {
                     w[i] -= lr * decay * w[i];
                     self.first[i] = beta1 * self.first[i] + (1.0 - beta1) * g;
                     self.second[i] = beta2 * self.second[i] + (1.0 - beta2) * g * g;
@@ -137,6 +140,174 @@ proptest! {
             }
         }
     }
+}
+
+/// `x ← a·x + b·x·xᵀ·x + c·(x·xᵀ)²·x` five times, from `x` over its norm, for rows of numbers.
+fn naive_orthogonal(mut x: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    let norm = x.iter().flatten().map(|x| x * x).sum::<f64>().sqrt();
+    x.iter_mut().flatten().for_each(|x| *x /= norm);
+    let (rows, columns) = (x.len(), x[0].len());
+    let by = |a: &[Vec<f64>], b: &[Vec<f64>]| -> Vec<Vec<f64>> {
+        let sum = |i: usize, j: usize| (0..b.len()).map(|k| a[i][k] * b[k][j]).sum();
+        let row = |i| (0..b[0].len()).map(|j| sum(i, j)).collect();
+        (0..a.len()).map(row).collect()
+    };
+    for _ in 0..5 {
+        let flipped: Vec<Vec<f64>> = (0..columns)
+            .map(|j| x.iter().map(|row| row[j]).collect())
+            .collect();
+        let gram = by(&x, &flipped);
+        let third = by(&gram, &x);
+        let fifth = by(&gram, &third);
+        for i in 0..rows {
+            for j in 0..columns {
+                x[i][j] = 3.4445 * x[i][j] - 4.775 * third[i][j] + 2.0315 * fifth[i][j];
+            }
+        }
+    }
+    x
+}
+
+fn filters(size: [usize; 2]) -> Vec<Trained> {
+    vec![Trained {
+        filters: Some(size),
+        ..Trained::new("conv.weight", size[0] * size[1])
+    }]
+}
+
+#[test]
+fn muon_walks_along_the_orthogonal_matrix_of_its_momentum() {
+    let (momentum, weight_decay) = (0.9, 0.1);
+    let kind = muon(momentum);
+    for [rows, columns] in [[6, 4], [3, 5], [4, 4], [1, 7], [7, 1]] {
+        let len = rows * columns;
+        let config = OptimizerConfig { kind, weight_decay };
+        config.validate().unwrap();
+        let mut optimizer = Optimizer::new(config, filters([rows, columns]));
+        let mut stream = Stream::new(&[len as u64]);
+        let mut found: Vec<f64> = (0..len).map(|_| stream.normal()).collect();
+        let (mut expected, mut mean) = (found.clone(), vec![0.0; len]);
+        for step in 0..4 {
+            let g: Vec<f64> = (0..len).map(|_| stream.normal()).collect();
+            let (lr, scale) = (0.1 / f64::from(step + 1), 0.5);
+            let update = Update { lr, scale };
+            let outcome = optimizer.update(&Pool::serial(), 0, update, &mut found, &g);
+            assert_eq!(outcome, Finiteness::Finite);
+            optimizer.advance();
+            let ahead = |(m, g): (&mut f64, &f64)| {
+                let new = (1.0 - momentum) * scale * g;
+                *m = momentum * *m + new;
+                new + momentum * *m
+            };
+            let ahead: Vec<f64> = mean.iter_mut().zip(&g).map(ahead).collect();
+            let matrix = ahead.chunks(columns).map(<[f64]>::to_vec).collect();
+            let direction = naive_orthogonal(matrix).concat();
+            let rate = lr * 0.2 * (rows.max(columns) as f64).sqrt();
+            for ((w, u), found) in expected.iter_mut().zip(direction).zip(&found) {
+                *w = (1.0 - lr * weight_decay) * *w - rate * u;
+                assert!((found - *w).abs() < 1e-10, "{rows}×{columns}: {found} {w}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_step_of_muon_has_singular_values_near_one() {
+    let [rows, columns] = [48, 8];
+    let config = OptimizerConfig {
+        kind: muon(0.0),
+        weight_decay: 0.0,
+    };
+    let mut optimizer = Optimizer::new(config, filters([rows, columns]));
+    let mut stream = Stream::new(&[1]);
+    let g: Vec<f32> = (0..rows * columns)
+        .map(|_| stream.normal() as f32)
+        .collect();
+    let mut w = vec![0.0f32; rows * columns];
+    let update = Update {
+        lr: 5.0 / (rows as f64).sqrt(),
+        scale: 1.0,
+    };
+    let _ = optimizer.update(&Pool::serial(), 0, update, &mut w, &g);
+    // The squares of the singular values lie between the least and the largest `‖w·v‖²`.
+    for _ in 0..100 {
+        let v: Vec<f32> = (0..columns).map(|_| stream.normal() as f32).collect();
+        let dot = |row: &[f32]| row.iter().zip(&v).map(|(w, v)| w * v).sum::<f32>();
+        let image: f32 = w.chunks(columns).map(|row| dot(row) * dot(row)).sum();
+        let ratio = (image / v.iter().map(|v| v * v).sum::<f32>()).sqrt();
+        assert!((0.65..1.25).contains(&ratio), "{ratio}");
+    }
+}
+
+#[test]
+fn muon_reports_numbers_that_are_not_finite() {
+    let config = OptimizerConfig {
+        kind: muon(0.9),
+        weight_decay: 0.0,
+    };
+    let mut optimizer = Optimizer::new(config, filters([3, 2]));
+    let update = Update {
+        lr: 0.1,
+        scale: 1.0,
+    };
+    let mut gradient = [1.0f32; 6];
+    gradient[4] = f32::NAN;
+    let outcome = optimizer.update(&Pool::serial(), 0, update, &mut [0.0; 6], &gradient);
+    assert_eq!(outcome, Finiteness::NonFinite);
+}
+
+#[test]
+fn muon_keeps_a_buffer_for_filters_and_two_for_all_else() {
+    let config = OptimizerConfig {
+        kind: muon(0.9),
+        weight_decay: 0.0,
+    };
+    let mut trained = filters([3, 2]);
+    trained.push(Trained::new("bn.bias", 2));
+    let optimizer = Optimizer::<f32>::new(config, trained);
+    let slots = optimizer.slots().map(|s| (s.param, s.slot, s.data.len()));
+    let expected = [
+        ("conv.weight", "momentum_buffer", 6),
+        ("bn.bias", "exp_avg", 2),
+        ("bn.bias", "exp_avg_sq", 2),
+    ];
+    assert_eq!(slots.collect::<Vec<_>>(), expected);
+}
+
+fn muon(momentum: f64) -> OptimizerKind {
+    OptimizerKind::Muon {
+        momentum,
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit_of_muon() {
+    let [rows, columns] = [576, 96];
+    let run = |threads| {
+        let pool = Pool::new(threads).unwrap();
+        let config = OptimizerConfig {
+            kind: muon(0.9),
+            weight_decay: 0.1,
+        };
+        let mut optimizer = Optimizer::new(config, filters([rows, columns]));
+        let numbers = |step: usize| (0..rows * columns).map(move |i| ((i + step) as f32).sin());
+        let mut w: Vec<f32> = numbers(0).collect();
+        for step in 1..3 {
+            let g: Vec<f32> = numbers(step).collect();
+            let update = Update {
+                lr: 0.1,
+                scale: 1.0,
+            };
+            let _ = optimizer.update(&pool, 0, update, &mut w, &g);
+            optimizer.advance();
+        }
+        w
+    };
+    let expected = run(1);
+    assert!([2, 3].into_iter().all(|threads| run(threads) == expected));
 }
 
 #[test]

@@ -30,8 +30,8 @@ pub(crate) struct TrainArgs {
     /// Validate on this share of the training set instead of the data set's own part
     #[arg(long, value_name = "X", help_heading = "Data")]
     holdout: Option<f64>,
-    /// Random changes of training images: none, basic, crop or paper, and +jitter,
-    /// +randaugment, +trivialaugment, +erase
+    /// Random changes of training images: none, basic (basic:SHARE shifts by up to that much of a
+    /// side), crop or paper, and +jitter, +randaugment, +trivialaugment, +erase
     #[arg(long, value_name = "NAMES", help_heading = "Data")]
     augment: Option<String>,
     /// Blend each image with another, by a share from Beta(X, X); 0.2 is usual
@@ -125,7 +125,7 @@ pub(crate) struct TrainArgs {
     /// Batches whose gradients one update takes the mean of
     #[arg(long, value_name = "N", help_heading = "Training")]
     accumulate: Option<u64>,
-    /// Update rule: sgd, nesterov, adamw, rmsprop (PyTorch's) or rmsprop-tf (TensorFlow's)
+    /// Update rule: sgd, nesterov, adamw, muon, rmsprop (PyTorch's) or rmsprop-tf (TensorFlow's)
     #[arg(long, value_name = "NAME", value_parser = word::<OptimizerName>, help_heading = "Training")]
     optimizer: Option<OptimizerName>,
     /// The highest learning rate
@@ -136,7 +136,7 @@ pub(crate) struct TrainArgs {
         help_heading = "Training"
     )]
     pub(super) lr: Option<f64>,
-    /// Momentum of sgd, nesterov and rmsprop
+    /// Momentum of sgd, nesterov, muon and rmsprop
     #[arg(
         long,
         value_name = "X",
@@ -155,16 +155,16 @@ pub(crate) struct TrainArgs {
     /// Rate and decay of some parameters, relative to the others: '*.bias lr=2 decay=0'
     #[arg(long, value_name = "RULE", help_heading = "Training")]
     rule: Vec<ParamRule>,
-    /// β₁ of adamw
+    /// β₁ of adamw, and of muon for all but filters
     #[arg(long, value_name = "X", help_heading = "Training")]
     beta1: Option<f64>,
-    /// β₂ of adamw
+    /// β₂ of adamw, and of muon for all but filters
     #[arg(long, value_name = "X", help_heading = "Training")]
     beta2: Option<f64>,
     /// Decay of the mean of squares of rmsprop
     #[arg(long, value_name = "X", help_heading = "Training")]
     alpha: Option<f64>,
-    /// ε of adamw and rmsprop
+    /// ε of adamw, muon and rmsprop
     #[arg(long, value_name = "X", help_heading = "Training")]
     eps: Option<f64>,
     /// The learning rate's curve: paper, step, poly, cosine, onecycle or constant
