@@ -1,8 +1,8 @@
 //! Which models there are.
 
 use crate::models::{
-    BnInception, GoogLeNet, GoogLeNetConfig, InceptionResNet, InceptionSmall, InceptionV3,
-    InceptionV4, PlainConfig, PlainNet, SimpleInceptionNet, Version,
+    BnInception, GoogLeNet, GoogLeNetConfig, InceptionMini, InceptionResNet, InceptionSmall,
+    InceptionV3, InceptionV4, PlainConfig, PlainNet, SimpleInceptionNet, Version,
 };
 use crate::{Builder, Network, NnError, Resolved};
 use inception_autograd::GraphError;
@@ -30,7 +30,7 @@ pub struct ModelInfo {
     pub(crate) build: Build,
 }
 
-static REGISTRY: [ModelInfo; 13] = [
+static REGISTRY: [ModelInfo; 14] = [
     ModelInfo {
         name: "simple-inception",
         about: "one Inception module without activations, as it is taught",
@@ -50,6 +50,16 @@ static REGISTRY: [ModelInfo; 13] = [
         has_aux: false,
         dropout: 0.2,
         build: |b, options| Ok(Box::new(InceptionSmall::new(b, options))),
+    },
+    ModelInfo {
+        name: "inception-mini",
+        about: "four modules of 1×1 beside 3×3 with batch norm, for 28 to 32 pixels",
+        source: "this project; modules of Zhang et al. 2017",
+        input: [1, 28, 28],
+        classes: 10,
+        has_aux: false,
+        dropout: 0.0,
+        build: |b, options| Ok(Box::new(InceptionMini::new(b, options))),
     },
     ModelInfo {
         name: "googlenet",

@@ -2,6 +2,7 @@
 
 mod bn_inception;
 mod googlenet;
+mod inception_mini;
 mod inception_resnet;
 mod inception_small;
 mod inception_v3;
@@ -11,6 +12,7 @@ mod simple_inception;
 
 pub use bn_inception::BnInception;
 pub use googlenet::{GoogLeNet, GoogLeNetConfig, InceptionRow, Padding, TABLE1};
+pub use inception_mini::InceptionMini;
 pub use inception_resnet::{InceptionResNet, Version};
 pub use inception_small::InceptionSmall;
 pub use inception_v3::InceptionV3;
