@@ -82,8 +82,9 @@ struct Buffers<T> {
 /// the TF form  v ← αv + (1−α)g² (v ← 1 at first);  b ← μb + η·g/√(v + ε);  w ← w − b
 /// ```
 ///
-/// A step allocates nothing, and each number is computed from its own gradient and buffers
-/// alone, so results do not depend on the number of threads.
+/// A step allocates nothing. Each number is computed from its own gradient and buffers alone, and
+/// Muon's products are summed in an order that depends on shapes alone, so results do not depend
+/// on the number of threads.
 ///
 /// # Sources
 /// `torch.optim` (SGD, AdamW, RMSprop); `tf.train.RMSPropOptimizer`; Loshchilov and Hutter,
