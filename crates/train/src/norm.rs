@@ -54,7 +54,7 @@ impl GlobalNorm {
 }
 
 /// The sum of the squares of a chunk.
-struct Squares<'a, T>(&'a [T]);
+pub(crate) struct Squares<'a, T>(pub(crate) &'a [T]);
 
 impl<T: Element> Vectorize for Squares<'_, T> {
     type Output = f64;

@@ -59,7 +59,11 @@ fn stopped_after_any_step_and_resumed_the_run_leaves_the_same_bytes() {
 
 #[test]
 fn stopped_at_every_step_the_run_leaves_the_same_bytes() {
-    for (optimizer, accumulate) in [(OptimizerName::Adamw, 1), (OptimizerName::Rmsprop, 2)] {
+    for (optimizer, accumulate) in [
+        (OptimizerName::Adamw, 1),
+        (OptimizerName::Muon, 1),
+        (OptimizerName::Rmsprop, 2),
+    ] {
         let config = TrainConfig {
             optimizer,
             accumulate,

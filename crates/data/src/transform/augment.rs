@@ -123,7 +123,8 @@ impl Augment {
         }
     }
 
-    fn of(cut: Cut) -> Self {
+    /// A cut and nothing else.
+    pub(super) fn of(cut: Cut) -> Self {
         Self {
             cut,
             ..Self::default()

@@ -10,8 +10,9 @@ const EXPECTED: &str = "none, basic[:SHIFT], crop or paper, followed by any of +
 
 impl Augment {
     /// Reads a description: `none`, `basic`, `crop` or `paper` says which part of a picture
-    /// is seen (`basic:0.1` shifts by up to a tenth of each side), `+jitter`, `+randaugment`, `+trivialaugment` and `+erase` add to it, with
-    /// numbers behind colons where torchvision's are not wanted.
+    /// is seen (`basic:0.1` shifts by up to a tenth of each side), `+jitter`, `+randaugment`,
+    /// `+trivialaugment` and `+erase` add to it, with numbers behind colons where torchvision's
+    /// are not wanted.
     ///
     /// # Errors
     /// When a name is unknown or a number out of range.
@@ -37,10 +38,7 @@ impl Augment {
             "none" => Self::default(),
             "basic" => Self::basic(preprocess),
             "paper" => Self::paper(),
-            "crop" => Self {
-                cut: Cut::RandomCrop(RandomCrop::default()),
-                ..Self::default()
-            },
+            "crop" => Self::of(Cut::RandomCrop(RandomCrop::default())),
             other => Self::shift(other).ok_or_else(refuse)?,
         };
         for part in parts {
@@ -53,14 +51,10 @@ impl Augment {
     /// Reads `basic:SHIFT`.
     fn shift(name: &str) -> Option<Self> {
         let padding = name.strip_prefix("basic:")?.parse().ok()?;
-        let cut = Cut::PadCrop(PadCrop {
+        Some(Self::of(Cut::PadCrop(PadCrop {
             padding,
             ..PadCrop::default()
-        });
-        Some(Self {
-            cut,
-            ..Self::default()
-        })
+        })))
     }
 
     /// Adds what `part` describes; `None` where it is no description, or a second one of

@@ -126,15 +126,9 @@ impl OptimizerConfig {
                 eps,
             } => {
                 Range::BELOW_ONE.check("momentum", momentum)?;
-                Range::BELOW_ONE.check("beta1", beta1)?;
-                Range::BELOW_ONE.check("beta2", beta2)?;
-                Range::POSITIVE.check("eps", eps)
+                check_adam(beta1, beta2, eps)
             }
-            OptimizerKind::AdamW { beta1, beta2, eps } => {
-                Range::BELOW_ONE.check("beta1", beta1)?;
-                Range::BELOW_ONE.check("beta2", beta2)?;
-                Range::POSITIVE.check("eps", eps)
-            }
+            OptimizerKind::AdamW { beta1, beta2, eps } => check_adam(beta1, beta2, eps),
             OptimizerKind::RmsProp {
                 alpha,
                 eps,
@@ -151,4 +145,10 @@ impl OptimizerConfig {
             }
         }
     }
+}
+
+fn check_adam(beta1: f64, beta2: f64, eps: f64) -> Result<(), TrainError> {
+    Range::BELOW_ONE.check("beta1", beta1)?;
+    Range::BELOW_ONE.check("beta2", beta2)?;
+    Range::POSITIVE.check("eps", eps)
 }

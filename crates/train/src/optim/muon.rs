@@ -2,6 +2,7 @@
 
 use super::CHUNK;
 use super::rules::Rates;
+use crate::norm::Squares;
 use inception_tensor::{
     Accumulate, Bank, Element, Epilogue, Operand, Pool, Shape, Terms, View, ViewMut,
     multiply_matrix, multiply_outer, pack, packed_len, with_scratch,
@@ -91,17 +92,6 @@ fn transpose<T: Element>(matrix: &[T], columns: usize, out: &mut [T]) {
     }
 }
 
-/// The root of the sum of squares.
-fn norm<T: Element>(x: &[T]) -> f64 {
-    let mut sums = [0.0; 8];
-    for numbers in x.chunks(sums.len()) {
-        for (sum, x) in sums.iter_mut().zip(numbers) {
-            *sum += x.f64() * x.f64();
-        }
-    }
-    sums.iter().sum::<f64>().sqrt()
-}
-
 /// Brings the singular values of `x`, `long × short`, near 1; the result lies in one of the two.
 ///
 /// # Sources
@@ -111,7 +101,9 @@ fn orthogonal<'a, T: Element>(
     [mut x, mut y]: [&'a mut [T]; 2],
     [long, short]: [usize; 2],
 ) -> &'a [T] {
-    let shrink = T::of(1.0 / norm(x).max(LEAST_NORM));
+    let squares = x.chunks(CHUNK).map(|chunk| pool.sweep(Squares(chunk)));
+    let norm = squares.sum::<f64>().sqrt();
+    let shrink = T::of(1.0 / norm.max(LEAST_NORM));
     x.iter_mut().for_each(|x| *x *= shrink);
     let [a, b, c] = POLYNOMIAL.map(T::of);
     let (tall, small) = (Shape::matrix(long, short), Shape::matrix(short, short));
