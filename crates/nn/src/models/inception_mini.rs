@@ -10,7 +10,7 @@ use inception_ops::Window;
 /// average pool: 58 M multiply-adds for an image of 28×28.
 ///
 /// All but 4 % of them are in 3×3 convolutions, without reductions before them, which Winograd's
-/// filtering makes cheap: a step takes about a fifth longer than that of
+/// filtering makes cheap: a step takes a fifth to a third longer than that of
 /// [`InceptionSmall`](super::InceptionSmall), which has less than half as many. The first two
 /// convolutions see every pixel. Keys: `conv1`, `conv2`, `inception3a`, `inception3b`,
 /// `inception4a`, `inception4b`, `fc`.
