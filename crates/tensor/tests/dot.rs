@@ -1,7 +1,7 @@
 //! Products of stored numbers against the same numbers multiplied in `f64`.
 
 use inception_tensor::{
-    Bf16, DotBank, DotMap, DotRows, Kernel, PADDING, Pool, Shape, Stored, Stream, ViewMut,
+    Accumulate, Bf16, DotBank, DotMap, DotRows, Kernel, PADDING, Pool, Shape, Stored, Stream, ViewMut,
     dot_rows, pack_words, packed_words,
 };
 use proptest::prelude::*;
@@ -114,6 +114,7 @@ impl Case {
         pool: &Pool,
         operands: &Operands<S>,
         scale: f32,
+        accumulate: Accumulate,
         c: DotMap<'_, S>,
     ) {
         let scale = vec![scale; self.columns];
@@ -135,6 +136,7 @@ impl Case {
                 4 => 255.0 * scale[0].max(1.0) * 1e6,
                 _ => f32::INFINITY,
             },
+            accumulate,
             c,
         };
         let locate = |first: usize, offsets: &mut [u32]| {
@@ -147,7 +149,7 @@ impl Case {
     fn real<S: Sample>(&self, pool: &Pool, operands: &Operands<S>) -> Vec<f32> {
         let mut c = vec![f32::NAN; self.rows * self.columns];
         let view = ViewMut::new(&mut c, Shape::matrix(self.rows, self.columns));
-        self.product(pool, operands, 1.0, DotMap::Real(view));
+        self.product(pool, operands, 1.0, Accumulate::Replace, DotMap::Real(view));
         c
     }
 
@@ -181,11 +183,14 @@ fn kernels() -> impl Iterator<Item = Kernel> {
 }
 
 fn agrees<S: Sample>(case: &Case) {
-    let operands = case.operands::<S>();
-    let expected = case.reference(&operands);
+    compare(case, &case.operands::<S>());
+}
+
+fn compare<S: Sample>(case: &Case, operands: &Operands<S>) {
+    let expected = case.reference(operands);
     for kernel in kernels() {
         let pool = Pool::serial().with_kernel(kernel).unwrap();
-        let found = case.real(&pool, &operands);
+        let found = case.real(&pool, operands);
         for (i, (&found, &(expected, size))) in found.iter().zip(&expected).enumerate() {
             let error = (f64::from(found) - expected).abs();
             let bound = 1e-6 * size;
@@ -217,7 +222,7 @@ proptest! {
             let mut c = vec![Bf16::from_bits(9); case.rows * stride];
             let shape = Shape::matrix(case.rows, case.columns);
             let view = ViewMut::strided(&mut c, shape, stride);
-            case.product(&pool, &operands, 1.0, DotMap::Stored(view));
+            case.product(&pool, &operands, 1.0, Accumulate::Replace, DotMap::Stored(view));
             for (line, real) in c.chunks(stride).zip(real.chunks(case.columns)) {
                 let rounded = real.iter().map(|&x| Bf16::from_f32(x.max(0.0)));
                 prop_assert!(rounded.eq(line[..case.columns].iter().copied()));
@@ -234,6 +239,55 @@ proptest! {
             c.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
         };
         prop_assert_eq!(bits(1), bits(3));
+    }
+}
+
+/// Rows of whole chunks at even distances, which tiles may read where they lie: whole blocks of
+/// 16, the last one ragged, and ones whose distance changes in the middle.
+#[test]
+fn rows_at_even_distances_are_multiplied_as_any_others() {
+    for (rows, taps, turn) in [(64, 1, 64), (80, 3, 80), (53, 2, 53), (96, 2, 48), (32, 1, 7)] {
+        let case = Case {
+            rows,
+            taps,
+            width: 64,
+            columns: 45,
+            seed: 5,
+        };
+        let offset = |i: usize| {
+            let (tap, row) = (i / rows, i % rows);
+            let distance = if row < turn { 96 } else { 70 };
+            (tap * 7 + row * distance) as u32
+        };
+        let mut operands = case.operands::<Bf16>();
+        operands.offsets = (0..taps * rows).map(offset).collect();
+        let mut stream = Stream::new(&[6]);
+        operands.data = (0..taps * 7 + rows * 96 + 64)
+            .map(|_| Bf16::number(&mut stream))
+            .collect();
+        compare(&case, &operands);
+    }
+}
+
+#[test]
+fn results_are_added_where_asked_for() {
+    let case = Case {
+        rows: 37,
+        taps: 2,
+        width: 9,
+        columns: 35,
+        seed: 7,
+    };
+    let operands = case.operands::<Bf16>();
+    for kernel in kernels() {
+        let pool = Pool::serial().with_kernel(kernel).unwrap();
+        let once = case.real(&pool, &operands);
+        let mut c: Vec<f32> = (0..once.len()).map(|i| i as f32).collect();
+        let view = ViewMut::new(&mut c, Shape::matrix(case.rows, case.columns));
+        case.product(&pool, &operands, 1.0, Accumulate::Add, DotMap::Real(view));
+        for (i, (c, once)) in c.iter().zip(&once).enumerate() {
+            assert_eq!(*c, i as f32 + once, "{kernel:?} {i}");
+        }
     }
 }
 
@@ -255,6 +309,7 @@ fn byte(a: u8, scale: f32, bias: f32, [low, high]: [f32; 2], kernel: Kernel) -> 
         bias: &[bias],
         low,
         high,
+        accumulate: Accumulate::Replace,
         c: DotMap::Stored(ViewMut::vector(&mut c)),
     };
     let pool = Pool::serial().with_kernel(kernel).unwrap();
@@ -292,6 +347,7 @@ fn a_nan_is_passed_on_and_stays_in_its_row() {
             bias: &[0.0],
             low: 0.0,
             high: f32::INFINITY,
+            accumulate: Accumulate::Replace,
             c: DotMap::Stored(ViewMut::new(&mut c, Shape::matrix(3, 1))),
         };
         let pool = Pool::serial().with_kernel(kernel).unwrap();

@@ -118,6 +118,7 @@ fn cpu_features() -> Vec<&'static str> {
         ("avx512f", std::is_x86_feature_detected!("avx512f")),
         ("avx512vnni", std::is_x86_feature_detected!("avx512vnni")),
         ("avx512bf16", std::is_x86_feature_detected!("avx512bf16")),
+        ("amx", Kernel::Amx.is_supported()),
     ];
     found.into_iter().filter(|f| f.1).map(|f| f.0).collect()
 }

@@ -11,7 +11,7 @@ use super::{NAME, check};
 use crate::stored::Scale;
 use crate::{Activation, Window};
 use inception_tensor::{
-    Accumulate, Bf16, DotBank, DotMap, DotRows, Element, Epilogue, Pool, Shape, Stored, View,
+    Accumulate, Bf16, DotBank, DotMap, DotRows, Element, Epilogue, Kernel, Pool, Shape, Stored, View,
     ViewMut, dot_rows, pack_words, packed_words, with_scratch,
 };
 use smallvec::SmallVec;
@@ -31,8 +31,9 @@ pub enum Taps {
 impl Taps {
     /// [`Taps::Tiles`] where Winograd's filtering is faster than the products of pairs, for a
     /// convolution to `y` that sums over `k` channels; otherwise [`Taps::Pixels`].
-    pub fn fastest(window: &Window, y: Shape, k: usize) -> Self {
-        match Form::of(window).is_some() && winograd::pays(window, y, k, Bf16::GROUP) {
+    pub fn fastest(kernel: Kernel, window: &Window, y: Shape, k: usize) -> Self {
+        let pairs = kernel.products::<Bf16>();
+        match Form::of(window).is_some() && winograd::pays(window, y, k, pairs) {
             true => Self::Tiles,
             false => Self::Pixels,
         }
@@ -366,6 +367,7 @@ pub fn forward<S: StoredMap>(
                 Activation::None => least,
             },
             high,
+            accumulate: Accumulate::Replace,
             c: match y {
                 Output::Stored(y) => DotMap::Stored(y),
                 Output::Real(y) => DotMap::Real(y),

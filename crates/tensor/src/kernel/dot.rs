@@ -7,7 +7,7 @@
 use super::PANEL;
 use crate::stored::DotKind;
 use std::arch::x86_64::{
-    __m256bh, __m256i, __m512, __m512bh, __m512i, __mmask16, _mm_mask_storeu_epi8,
+    __m256bh, __m256i, __m512, __m512bh, __m512i, __mmask16, _mm_mask_storeu_epi8, _mm512_add_ps,
     _mm256_mask_storeu_epi16, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepi32_ps,
     _mm512_cvtneps_pbh, _mm512_cvtps_epi32, _mm512_cvtusepi32_epi8, _mm512_dpbf16_ps,
     _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps,
@@ -46,7 +46,8 @@ pub(crate) enum DotOutput {
     Real,
 }
 
-/// What is done with a finished tile of sums: `min(high, max(low, sum·scale + bias))`.
+/// What is done with a finished tile of sums: `min(high, max(low, sum·scale + bias))` is written,
+/// or added.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DotFinish {
     /// First element of the output tile.
@@ -56,6 +57,8 @@ pub(crate) struct DotFinish {
     /// Columns in it, 1 to [`PANEL`].
     pub(crate) columns: usize,
     pub(crate) output: DotOutput,
+    /// Whether the result is added to what is there; only of `f32`.
+    pub(crate) add: bool,
     /// One number a column.
     pub(crate) scale: *const f32,
     /// One number a column.
@@ -116,7 +119,7 @@ impl Dot {
     /// - There are `rows` addresses for each tap, each with exposed provenance and valid for
     ///   reads of `bytes` bytes.
     /// - `b` is valid for reads of `taps·⌈bytes/4⌉·PANEL` words.
-    /// - `finish.c` is valid for writes of `rows` rows of `columns` numbers of the output's
+    /// - `finish.c` is valid for reads and writes of `rows` rows of `columns` numbers of the output's
     ///   type, `pitch` bytes apart, and nothing else reaches them meanwhile; `scale` and
     ///   `bias` are valid for reads of `columns` numbers.
     /// - `1 ≤ rows ≤ ROWS` and `1 ≤ columns ≤ PANEL`.
@@ -145,16 +148,7 @@ unsafe fn bf16<const R: usize, const V: usize>(tile: DotTile, finish: DotFinish)
         });
         // A copy, so that the sums themselves need no address and stay in registers.
         let finished = sums;
-        write(
-            &finished,
-            finish,
-            |sum| _mm512_castsi512_ps(sum),
-            |line, v, mask, y| {
-                let rounded = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(y));
-                let c = line.cast::<i16>().wrapping_add(v * LANES);
-                _mm256_mask_storeu_epi16(c, mask, rounded);
-            },
-        );
+        write_bf16(&finished, finish);
     }
 }
 
@@ -167,17 +161,7 @@ unsafe fn int8<const R: usize, const V: usize>(tile: DotTile, finish: DotFinish)
         let sums = sums::<R, V>(tile, |sum, a, b| _mm512_dpbusd_epi32(sum, a, b));
         // A copy, so that the sums themselves need no address and stay in registers.
         let finished = sums;
-        write(
-            &finished,
-            finish,
-            |sum| _mm512_cvtepi32_ps(sum),
-            |line, v, mask, y| {
-                // `low` and `high` keep the numbers inside a byte.
-                let bytes = _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(y));
-                let c = line.cast::<i8>().wrapping_add(v * LANES);
-                _mm_mask_storeu_epi8(c, mask, bytes);
-            },
-        );
+        write_bytes(&finished, finish);
     }
 }
 
@@ -254,14 +238,51 @@ unsafe fn part(address: usize, bytes: usize) -> i32 {
     word.cast_signed()
 }
 
+/// Writes finished sums of pairs.
+///
+/// # Safety
+/// As `finish` in [`Dot::tile`], with as many rows as there are sums and at most `V` vectors of
+/// columns; needs the instructions of [`Dot`] where it is inlined.
+#[inline(always)]
+pub(super) unsafe fn write_bf16<const V: usize>(sums: &[[__m512i; V]], finish: DotFinish) {
+    let store = |line: *mut u8, v: usize, mask, y| {
+        // SAFETY: `write` hands lines of the output; the mask writes no number beyond them.
+        unsafe {
+            let rounded = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(y));
+            let c = line.cast::<i16>().wrapping_add(v * LANES);
+            _mm256_mask_storeu_epi16(c, mask, rounded);
+        }
+    };
+    // SAFETY: the caller's obligations.
+    unsafe { write(sums, finish, |sum| _mm512_castsi512_ps(sum), store) }
+}
+
+/// Writes finished sums of fours.
+///
+/// # Safety
+/// As [`write_bf16`].
+#[inline(always)]
+pub(super) unsafe fn write_bytes<const V: usize>(sums: &[[__m512i; V]], finish: DotFinish) {
+    let store = |line: *mut u8, v: usize, mask, y| {
+        // SAFETY: `write` hands lines of the output; the mask writes no number beyond them.
+        unsafe {
+            // `low` and `high` keep the numbers inside a byte.
+            let bytes = _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(y));
+            let c = line.cast::<i8>().wrapping_add(v * LANES);
+            _mm_mask_storeu_epi8(c, mask, bytes);
+        }
+    };
+    // SAFETY: the caller's obligations.
+    unsafe { write(sums, finish, |sum| _mm512_cvtepi32_ps(sum), store) }
+}
+
 /// Writes finished sums.
 ///
 /// # Safety
-/// As `finish` in [`Dot::tile`], with `R` rows and at most `V` vectors of columns; needs
-/// AVX-512F where it is inlined.
+/// As [`write_bf16`].
 #[inline(always)]
-unsafe fn write<const R: usize, const V: usize>(
-    sums: &[[__m512i; V]; R],
+unsafe fn write<const V: usize>(
+    sums: &[[__m512i; V]],
     finish: DotFinish,
     real: impl Fn(__m512i) -> __m512,
     store: impl Fn(*mut u8, usize, __mmask16, __m512),
@@ -284,6 +305,10 @@ unsafe fn write<const R: usize, const V: usize>(
                 match finish.output {
                     DotOutput::Real => {
                         let c = line.cast::<f32>().wrapping_add(v * LANES);
+                        let y = match finish.add {
+                            true => _mm512_add_ps(_mm512_maskz_loadu_ps(mask, c), y),
+                            false => y,
+                        };
                         _mm512_mask_storeu_ps(c, mask, y);
                     }
                     DotOutput::Stored => store(line, v, mask, y),

@@ -6,6 +6,8 @@
 //! The portable way goes through `matrixmultiply`, which cuts `k` into blocks of its own.
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod amx;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
@@ -35,6 +37,8 @@ const VARIABLE: &str = "INCEPTION_KERNEL";
 /// A set of micro-kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
+    /// [`Kernel::Avx512`], and 32 × 32 tiles in AMX registers for products of fewer bits.
+    Amx,
     /// 14 × 32 tiles in AVX-512 registers.
     Avx512,
     /// 6 × 16 tiles in AVX2 registers, with FMA.
@@ -49,7 +53,7 @@ pub enum Kernel {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum KernelError {
     /// The name is none of a kernel's.
-    #[error("{VARIABLE}={found}: there are avx512, avx2, neon, portable")]
+    #[error("{VARIABLE}={found}: there are amx, avx512, avx2, neon, portable")]
     Unknown {
         /// What was found.
         found: String,
@@ -64,11 +68,18 @@ pub enum KernelError {
 
 impl Kernel {
     /// All kernels, fastest first.
-    pub const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Portable];
+    pub const ALL: [Self; 5] = [
+        Self::Amx,
+        Self::Avx512,
+        Self::Avx2,
+        Self::Neon,
+        Self::Portable,
+    ];
 
     /// The name in [`INCEPTION_KERNEL`](Kernel::select) and reports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Amx => "amx",
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",
             Self::Neon => "neon",
@@ -80,11 +91,13 @@ impl Kernel {
     pub fn is_supported(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
+            Self::Amx => amx::Amx::new().is_some(),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512 => avx512::Avx512::new().is_some(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => avx2::Avx2::new().is_some(),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx512 | Self::Avx2 => false,
+            Self::Amx | Self::Avx512 | Self::Avx2 => false,
             #[cfg(target_arch = "aarch64")]
             Self::Neon => neon::Neon::new().is_some(),
             #[cfg(not(target_arch = "aarch64"))]
@@ -109,6 +122,14 @@ impl Kernel {
         };
         kernel.require()?;
         Ok(kernel)
+    }
+
+    /// The kernel of products and loops in `f32` that goes with this one.
+    pub(crate) fn vectors(self) -> Self {
+        match self {
+            Self::Amx => Self::Avx512,
+            own => own,
+        }
     }
 
     /// Refuses a kernel that this processor cannot run.
@@ -294,7 +315,7 @@ pub(crate) trait WithIsa {
 
 /// Hands the kernels of `kernel` to `work`.
 pub(crate) fn dispatch<W: WithIsa>(kernel: Kernel, work: W) -> W::Output {
-    match kernel {
+    match kernel.vectors() {
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx512 => match avx512::Avx512::new() {
             Some(isa) => work.with(isa),

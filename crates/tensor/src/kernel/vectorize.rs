@@ -41,7 +41,7 @@ impl Kernel {
     #[inline]
     pub fn vectorize<W: Vectorize>(self, work: W) -> W::Output {
         #[cfg(target_arch = "x86_64")]
-        match self {
+        match self.vectors() {
             Self::Avx512 if self.is_supported() => {
                 // SAFETY: the processor has the instructions.
                 return unsafe { run_avx512(work) };

@@ -186,9 +186,9 @@ impl Kernel {
 /// `f32` with the vectors of `kernel`.
 #[inline]
 pub(crate) fn single<W: WithLanes<f32>>(kernel: Kernel, work: W) -> W::Output {
-    match kernel {
+    match kernel.vectors() {
         #[cfg(target_arch = "x86_64")]
-        Kernel::Avx512 | Kernel::Avx2 => x86::run(kernel, work),
+        kernel @ (Kernel::Avx512 | Kernel::Avx2) => x86::run(kernel, work),
         // No detour: what is compiled for such a processor may use NEON everywhere.
         #[cfg(target_arch = "aarch64")]
         Kernel::Neon => match crate::kernel::neon::Neon::new() {

@@ -105,7 +105,7 @@ impl Pool {
     /// bits. Wider ones wait for the same memory; measured, the backward passes of batch norm
     /// over maps that no cache holds took up to twice as long with them.
     pub fn sweep<W: Vectorize>(&self, work: W) -> W::Output {
-        match self.kernel {
+        match self.kernel.vectors() {
             Kernel::Avx512 => Kernel::Avx2.vectorize(work),
             kernel => kernel.vectorize(work),
         }

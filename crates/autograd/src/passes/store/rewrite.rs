@@ -6,7 +6,7 @@ use crate::{DType, Graph, GraphError, Node, NodeId, Op, Source, Var};
 use inception_ops::conv2d::Algorithm;
 use inception_ops::conv2d::stored::Taps;
 use inception_ops::{OpError, Rounding, Window};
-use inception_tensor::Shape;
+use inception_tensor::{Kernel, Shape};
 use smallvec::{SmallVec, smallvec};
 
 /// Channels of an image, of which a row of a window becomes one piece.
@@ -242,7 +242,7 @@ impl Rewrite<'_> {
         let (window, mut taps, operand) = self.input(&node.path, conv.window, x, encoding)?;
         if encoding == Encoding::Bf16 && conv.algorithm == Algorithm::Winograd {
             let (y, k) = (self.graph.shape(node.outputs[0]), self.graph.shape(x).c);
-            taps = Taps::fastest(&window, y, k);
+            taps = Taps::fastest(Kernel::active(), &window, y, k);
         }
         let mut operands: SmallVec<[Var; 6]> = smallvec![operand];
         let (mut banks, mut made) = (SmallVec::new(), Vec::new());

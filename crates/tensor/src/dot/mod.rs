@@ -1,10 +1,17 @@
 //! The product of located rows of stored numbers and packed words: convolution of maps that
 //! are kept in fewer bits than they are summed in.
 
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
+
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::amx::Amx;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::dot::{Dot, DotFinish, DotOutput, DotTile};
-use crate::kernel::{Kernel, PANEL, Vectorize};
-use crate::{PADDING, Pool, Stored, ViewMut, with_scratch};
+use crate::kernel::{Kernel, PANEL};
+use crate::{Accumulate, PADDING, Pool, Stored, ViewMut, with_scratch};
+use portable::Portable;
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -56,18 +63,30 @@ pub struct DotBank<'a, S> {
     pub low: f32,
     /// The greatest result.
     pub high: f32,
+    /// Whether the result is added to what the output holds; only where that is `f32`.
+    pub accumulate: Accumulate,
     /// The output: as many rows as the left operand.
     pub c: DotMap<'a, S>,
 }
 
+/// Words that one step of the largest tiles multiplies: panels are filled up with zeros to a
+/// multiple of as many.
+const CHUNK_WORDS: usize = 16; // amx::CHUNK / 4
+
 /// Words of a packed right operand of `n` columns.
 pub const fn packed_words<S: Stored>(taps: usize, width: usize, n: usize) -> usize {
-    n.div_ceil(PANEL) * PANEL * taps * width.div_ceil(S::GROUP)
+    n.div_ceil(PANEL) * PANEL * column_words::<S>(taps, width)
+}
+
+/// Words of one column of it.
+const fn column_words<S: Stored>(taps: usize, width: usize) -> usize {
+    (taps * width.div_ceil(S::GROUP)).next_multiple_of(CHUNK_WORDS)
 }
 
 /// Packs a right operand of `taps·width` rows and `n` columns into words: panel after panel of
 /// [`PANEL`] columns, in each of them piece after piece, whose numbers follow each other in
-/// words of a column. Words beyond a piece or the columns are filled up with zeros.
+/// words of a column. What is left of a word beyond a piece, and words beyond the pieces or the
+/// columns, are zeros.
 ///
 /// `row(k, first, numbers)` writes row `k` from column `first` on.
 ///
@@ -83,13 +102,17 @@ pub fn pack_words<S: Stored>(
 ) {
     assert_eq!(packed.len(), packed_words::<S>(taps, width, n));
     let groups = width.div_ceil(S::GROUP);
-    pool.for_each_chunk(packed, (PANEL * taps * groups).max(1), |panel, words| {
+    let panel = PANEL * column_words::<S>(taps, width);
+    pool.for_each_chunk(packed, panel.max(1), |panel, words| {
         let first = panel * PANEL;
         let columns = (n - first).min(PANEL);
         for (at, words) in words.chunks_exact_mut(PANEL).enumerate() {
-            let (tap, group) = (at / groups, at % groups);
+            let (tap, group) = (at / groups.max(1), at % groups.max(1));
             let weights: &mut [S::Weight] = bytemuck::cast_slice_mut(words);
             weights.fill(S::Weight::default());
+            if tap >= taps {
+                continue;
+            }
             let mut line = [S::Weight::default(); PANEL];
             for i in 0..S::GROUP.min(width - group * S::GROUP) {
                 row(
@@ -118,7 +141,8 @@ const ENOUGH_TASKS: usize = 16;
 /// pairs takes subnormal numbers for zeros; other processors do not.
 ///
 /// # Panics
-/// When sizes do not fit each other, or a piece lies outside `data`.
+/// When sizes do not fit each other, a piece lies outside `data`, or rounded results should be
+/// added.
 pub fn dot_rows<S: Stored>(
     pool: &Pool,
     rows: DotRows<'_, S>,
@@ -137,21 +161,22 @@ pub fn dot_rows<S: Stored>(
     if count == 0 || panels == 0 {
         return;
     }
-    let down = count.div_ceil(TASK_ROWS);
-    let across = ENOUGH_TASKS.div_ceil(down).min(panels);
-    let share = panels.div_ceil(across);
     let job = Job {
         rows,
         kernel: pool.kernel(),
         targets: &targets,
     };
+    let (height, enough) = job.task(count);
+    let down = count.div_ceil(height);
+    let across = enough.div_ceil(down).min(panels);
+    let share = panels.div_ceil(across);
     pool.for_each(down * across, |task| {
-        let first = task / across * TASK_ROWS;
+        let first = task / across * height;
         let part = task % across * share;
         job.run(
             &Block {
                 first,
-                count: TASK_ROWS.min(count - first),
+                count: height.min(count - first),
                 panels: part.min(panels)..(part + share).min(panels),
             },
             &locate,
@@ -160,11 +185,21 @@ pub fn dot_rows<S: Stored>(
 }
 
 impl Kernel {
+    /// How many products of `S` take [`dot_rows`] about as long as one of `f32` takes other
+    /// products, where there are instructions for them.
+    pub const fn products<S: Stored>(self) -> usize {
+        match self {
+            // Of the 16 times that a processor can, what copies of rows and stores leave.
+            Self::Amx => 4 * S::GROUP,
+            _ => S::GROUP,
+        }
+    }
+
     /// Whether [`dot_rows`] multiplies words of `S` by an instruction of the processor; else it
     /// takes a slower way.
     pub fn multiplies<S: Stored>(self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        return self == Self::Avx512 && Dot::new(S::KIND).is_some();
+        return self.vectors() == Self::Avx512 && Dot::new(S::KIND).is_some();
         #[cfg(not(target_arch = "x86_64"))]
         false
     }
@@ -177,6 +212,7 @@ struct Target {
     bias: *const f32,
     low: f32,
     high: f32,
+    add: bool,
     /// Words of a column.
     words: usize,
     n: usize,
@@ -197,6 +233,9 @@ impl Target {
         let words = packed_words::<S>(rows.taps, rows.width, n);
         assert_eq!(bank.packed.len(), words, "packed words");
         assert_eq!([bank.scale.len(), bank.bias.len()], [n, n], "vectors");
+        let add = bank.accumulate == Accumulate::Add;
+        let rounded = matches!(bank.c, DotMap::Stored(_));
+        assert!(!(add && rounded), "rounded results are not added");
         let (c, pitch, size) = match &mut bank.c {
             DotMap::Stored(view) => {
                 let pitch = view.stride() * size_of::<S>();
@@ -213,7 +252,8 @@ impl Target {
             bias: bank.bias.as_ptr(),
             low: bank.low,
             high: bank.high,
-            words: rows.taps * rows.width.div_ceil(S::GROUP),
+            add,
+            words: column_words::<S>(rows.taps, rows.width),
             n,
             c,
             pitch,
@@ -236,6 +276,16 @@ struct Block {
 }
 
 impl<S: Stored> Job<'_, S> {
+    /// Rows of a task, and how many tasks are enough not to cut along columns, too.
+    fn task(&self, count: usize) -> (usize, usize) {
+        #[cfg(target_arch = "x86_64")]
+        if self.kernel == Kernel::Amx {
+            return tiles::task(count, self.rows.taps * self.rows.width * size_of::<S>());
+        }
+        let _ = count;
+        (TASK_ROWS, ENOUGH_TASKS)
+    }
+
     fn run(&self, block: &Block, locate: &(impl Fn(usize, &mut [u32]) + Sync)) {
         let DotRows {
             data, taps, width, ..
@@ -244,6 +294,13 @@ impl<S: Stored> Job<'_, S> {
             locate(block.first, offsets);
             let inside = |&o: &u32| o == PADDING || o as usize + width <= data.len();
             assert!(offsets.iter().all(inside), "a piece lies outside the data");
+            #[cfg(target_arch = "x86_64")]
+            if self.kernel == Kernel::Amx
+                && taps * width > 0
+                && let Some(amx) = Amx::new()
+            {
+                return self.tiles(amx, block, offsets);
+            }
             #[cfg(target_arch = "x86_64")]
             if self.kernel.multiplies::<S>()
                 && let Some(dot) = Dot::new(S::KIND)
@@ -267,14 +324,14 @@ impl<S: Stored> Job<'_, S> {
         all.skip(block.panels.start).take(block.panels.len())
     }
 
-    /// Computes a block by the instruction of `S`.
+    /// Hands `work` the addresses, with exposed provenance, of a block's pieces.
     #[cfg(target_arch = "x86_64")]
-    fn vectors(&self, dot: Dot, block: &Block, offsets: &[u32]) {
+    fn with_addresses(&self, offsets: &[u32], work: impl FnOnce(&[usize])) {
         let DotRows {
             data,
-            taps,
             width,
             padding,
+            ..
         } = self.rows;
         with_scratch(width, |outside: &mut [S]| {
             outside.fill(padding);
@@ -287,28 +344,36 @@ impl<S: Stored> Job<'_, S> {
                         offset => data + offset as usize * size_of::<S>(),
                     };
                 }
-                for (target, panel) in self.panels(block) {
-                    for row in (0..block.count).step_by(Dot::ROWS) {
-                        let tile = DotTile {
-                            addresses: addresses.as_ptr().wrapping_add(row),
-                            pitch: block.count,
-                            rows: Dot::ROWS.min(block.count - row),
-                            taps,
-                            bytes: width * size_of::<S>(),
-                            b: target.packed.wrapping_add(panel * target.words * PANEL),
-                        };
-                        let finish = finish(target, panel, block.first + row);
-                        // SAFETY:
-                        // - the addresses are those of padding, or of offsets that `run` found
-                        //   inside the data, `width` numbers each, and the provenance of both
-                        //   was exposed;
-                        // - `Target::new` checked the lengths of words and vectors, and that
-                        //   the output has `count` rows of `n` numbers;
-                        // - no other task writes this panel of these rows.
-                        unsafe { dot.tile(tile, finish) };
-                    }
-                }
+                work(addresses);
             });
+        });
+    }
+
+    /// Computes a block by the instruction of `S`.
+    #[cfg(target_arch = "x86_64")]
+    fn vectors(&self, dot: Dot, block: &Block, offsets: &[u32]) {
+        self.with_addresses(offsets, |addresses| {
+            for (target, panel) in self.panels(block) {
+                for row in (0..block.count).step_by(Dot::ROWS) {
+                    let tile = DotTile {
+                        addresses: addresses.as_ptr().wrapping_add(row),
+                        pitch: block.count,
+                        rows: Dot::ROWS.min(block.count - row),
+                        taps: self.rows.taps,
+                        bytes: self.rows.width * size_of::<S>(),
+                        b: target.packed.wrapping_add(panel * target.words * PANEL),
+                    };
+                    let finish = finish(target, panel, block.first + row);
+                    // SAFETY:
+                    // - the addresses are those of padding, or of offsets that `run` found
+                    //   inside the data, `width` numbers each, and the provenance of both
+                    //   was exposed;
+                    // - `Target::new` checked the lengths of words and vectors, and that
+                    //   the output has `count` rows of `n` numbers;
+                    // - no other task writes this panel of these rows.
+                    unsafe { dot.tile(tile, finish) };
+                }
+            }
         });
     }
 }
@@ -329,85 +394,6 @@ fn finish(target: &Target, panel: usize, row: usize) -> DotFinish {
         bias: target.bias.wrapping_add(column),
         low: target.low,
         high: target.high,
-    }
-}
-
-/// A block computed word by word, for processors without the instruction of `S`.
-struct Portable<'a, S> {
-    job: &'a Job<'a, S>,
-    block: &'a Block,
-    /// Each is [`PADDING`] or inside the data.
-    offsets: &'a [u32],
-}
-
-impl<S: Stored> Vectorize for Portable<'_, S> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let DotRows {
-            data,
-            taps,
-            width,
-            padding,
-        } = self.job.rows;
-        let count = self.block.count;
-        let groups = width.div_ceil(S::GROUP);
-        with_scratch(taps * groups * count, |patches: &mut [u32]| {
-            patches.fill(0);
-            let pieces: &mut [S] = bytemuck::cast_slice_mut(patches);
-            for (i, &offset) in self.offsets.iter().enumerate() {
-                let (tap, row) = (i / count, i % count);
-                let piece = &mut pieces[(row * taps + tap) * groups * S::GROUP..][..width];
-                match offset {
-                    PADDING => piece.fill(padding),
-                    offset => piece.copy_from_slice(&data[offset as usize..][..width]),
-                }
-            }
-            for (target, panel) in self.job.panels(self.block) {
-                for (row, patch) in patches.chunks_exact(taps * groups).enumerate() {
-                    self.line(target, panel, row, patch);
-                }
-            }
-        });
-    }
-}
-
-impl<S: Stored> Portable<'_, S> {
-    /// The columns of a panel in one row.
-    #[inline(always)]
-    fn line(&self, target: &Target, panel: usize, row: usize, patch: &[u32]) {
-        let column = panel * PANEL;
-        let columns = PANEL.min(target.n - column);
-        // SAFETY: `Target::new` checked the lengths of words and vectors.
-        let (words, scale, bias) = unsafe {
-            let words = target.packed.add(panel * target.words * PANEL);
-            (
-                std::slice::from_raw_parts(words, target.words * PANEL),
-                std::slice::from_raw_parts(target.scale.add(column), columns),
-                std::slice::from_raw_parts(target.bias.add(column), columns),
-            )
-        };
-        let mut sums = [S::Sum::default(); PANEL];
-        for (&a, line) in patch.iter().zip(words.chunks_exact(PANEL)) {
-            for (sum, &b) in sums.iter_mut().zip(line) {
-                *sum = S::dot(*sum, a, b);
-            }
-        }
-        let at = (self.block.first + row) * target.pitch + column * target.size;
-        let c = target.c.wrapping_add(at);
-        for (j, (&sum, (&scale, &bias))) in sums.iter().zip(scale.iter().zip(bias)).enumerate() {
-            let y = S::sum(sum) * scale + bias;
-            let y = if y < target.low { target.low } else { y };
-            let y = if y > target.high { target.high } else { y };
-            // SAFETY: the output has `n` numbers in this row, of the type that `size` tells,
-            // and no other task writes this panel of it.
-            unsafe {
-                match target.size == size_of::<f32>() {
-                    true => c.cast::<f32>().add(j).write(y),
-                    false => c.cast::<S>().add(j).write(S::encode(y)),
-                }
-            }
-        }
+        add: target.add,
     }
 }
