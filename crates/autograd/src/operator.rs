@@ -191,6 +191,8 @@ operators!(
     StoredAdaptiveAvgPool,
     StoredAvgPool,
     StoredConv2d,
+    StoredConv2dBackwardInput,
+    StoredConv2dBackwardWeight,
     StoredMaxPool,
     Sum,
 );

@@ -39,7 +39,9 @@ pub use arena::{Arena, ArenaError, Region, Slots};
 pub use batch::{Batch, multiply_batch};
 pub use boxes::BoxMut;
 pub use calibration::Calibration;
-pub use dot::{DotBank, DotMap, DotRows, dot_rows, pack_words, packed_words};
+pub use dot::{
+    DotBank, DotMap, DotRows, dot_rows, pack_pixels, pack_words, packed_words, transpose_pixels,
+};
 pub use element::Element;
 pub use gemm::{Accumulate, Epilogue, Operand, gemm};
 pub use kernel::{Kernel, KernelError, LANES, PANEL, Vectorize};

@@ -1,8 +1,8 @@
 //! Products of stored numbers against the same numbers multiplied in `f64`.
 
 use inception_tensor::{
-    Accumulate, Bf16, DotBank, DotMap, DotRows, Kernel, PADDING, Pool, Shape, Stored, Stream, ViewMut,
-    dot_rows, pack_words, packed_words,
+    Accumulate, Bf16, DotBank, DotMap, DotRows, Kernel, PADDING, Pool, Shape, Stored, Stream,
+    ViewMut, dot_rows, pack_words, packed_words,
 };
 use proptest::prelude::*;
 
@@ -246,7 +246,13 @@ proptest! {
 /// 16, the last one ragged, and ones whose distance changes in the middle.
 #[test]
 fn rows_at_even_distances_are_multiplied_as_any_others() {
-    for (rows, taps, turn) in [(64, 1, 64), (80, 3, 80), (53, 2, 53), (96, 2, 48), (32, 1, 7)] {
+    for (rows, taps, turn) in [
+        (64, 1, 64),
+        (80, 3, 80),
+        (53, 2, 53),
+        (96, 2, 48),
+        (32, 1, 7),
+    ] {
         let case = Case {
             rows,
             taps,

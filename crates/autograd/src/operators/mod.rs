@@ -15,6 +15,7 @@ mod relu;
 mod reshape;
 mod softmax;
 mod stored;
+mod stored_gradients;
 mod sum;
 
 pub use adaptive_avg_pool::{AdaptiveAvgPool, AdaptiveAvgPoolBackward};
@@ -37,6 +38,7 @@ pub use stored::{
     Encoding, Load, PackStored, Store, StoredAdaptiveAvgPool, StoredAvgPool, StoredBank,
     StoredConv2d, StoredMaxPool,
 };
+pub use stored_gradients::{StoredConv2dBackwardInput, StoredConv2dBackwardWeight};
 pub use sum::{Fill, Sum};
 
 use crate::operator::{Output, Outputs};
@@ -52,5 +54,5 @@ fn one(shape: Shape) -> Outputs {
 
 /// How a product's sums are taken, and by which kernel: `winograd avx512`.
 fn algorithm(algorithm: Algorithm, kernel: Kernel) -> Cow<'static, str> {
-    Cow::Owned(format!("{} {}", algorithm.name(), kernel.name()))
+    Cow::Owned(format!("{} {}", algorithm.name(), kernel.vectors().name()))
 }

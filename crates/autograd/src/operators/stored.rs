@@ -14,7 +14,7 @@ use inception_ops::stored::{self, Scale};
 use inception_ops::{
     Activation, OpError, PadCount, Window, adaptive_avg_pool, avg_pool, conv2d, max_pool,
 };
-use inception_tensor::{Bf16, Element, Kernel, Shape, View};
+use inception_tensor::{Bf16, Element, Kernel, Shape, View, ViewMut, with_scratch};
 use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
 
@@ -49,6 +49,18 @@ impl Encoding {
         let dtype = self.dtype();
         smallvec![Output { shape, dtype }]
     }
+}
+
+/// Lets `f` write a map in single precision, and widens it where the plan computes in another.
+pub(super) fn into_single<T: Element>(mut y: ViewMut<'_, T>, f: impl FnOnce(ViewMut<'_, f32>)) {
+    let (shape, stride) = (y.shape(), y.stride());
+    if let Ok(single) = bytemuck::try_cast_slice_mut(y.data_mut()) {
+        return f(ViewMut::strided(single, shape, stride));
+    }
+    with_scratch(shape.len(), |numbers: &mut [f32]| {
+        f(ViewMut::new(numbers, shape));
+        stored::widen(View::new(numbers, shape), y);
+    });
 }
 
 /// Runs an operator's method for the type of an encoding.
@@ -229,16 +241,11 @@ impl StoredConv2d {
             activation: self.activation,
         };
         if let [StoredBank { y: None, .. }] = self.banks[..] {
-            let mut y = io.write(0);
-            let shape = y.shape();
-            inception_tensor::with_scratch(shape.len(), |numbers: &mut [f32]| {
-                let real = inception_tensor::ViewMut::new(numbers, shape);
-                let into = smallvec![Into::Real(real)];
+            let y = io.write(0);
+            return into_single(y, |y| {
+                let into = smallvec![Into::Real(y)];
                 convolution::forward::<S>(io.pool, &convolution, x, &filters, into);
-                let real = View::new(numbers, shape);
-                stored::widen(real, y.reborrow());
             });
-            return;
         }
         let outputs = (0..self.banks.len())
             .map(|i| Into::Stored(io.write_stored::<S>(i)))

@@ -165,17 +165,17 @@ struct Factor<'a, T> {
 
 /// Input pixels whose rows and columns leave the remainders `start` by the stride.
 #[derive(Clone, Debug)]
-struct Phase {
+pub(super) struct Phase {
     start: [usize; 2],
     /// What they read of `dy`.
-    axes: [Axis; 2],
+    pub(super) axes: [Axis; 2],
     /// Rows and columns in the kernel of those taps.
-    kernel: [SmallVec<[usize; 8]>; 2],
+    pub(super) kernel: [SmallVec<[usize; 8]>; 2],
 }
 
 impl Phase {
     /// All phases; each tap of the kernel belongs to one.
-    fn all(window: &Window) -> impl Iterator<Item = Self> {
+    pub(super) fn all(window: &Window) -> impl Iterator<Item = Self> {
         let [height, width] = window.stride;
         let starts = (0..height).flat_map(move |y| (0..width).map(move |x| [y, x]));
         starts.map(|start| {
@@ -202,7 +202,7 @@ impl Phase {
         (Axis { offsets, step: 1 }, kernel)
     }
 
-    fn taps(&self) -> usize {
+    pub(super) fn taps(&self) -> usize {
         self.kernel[0].len() * self.kernel[1].len()
     }
 

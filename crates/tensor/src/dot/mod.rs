@@ -1,6 +1,7 @@
 //! The product of located rows of stored numbers and packed words: convolution of maps that
 //! are kept in fewer bits than they are summed in.
 
+mod pixels;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
@@ -14,6 +15,8 @@ use crate::{Accumulate, PADDING, Pool, Stored, ViewMut, with_scratch};
 use portable::Portable;
 use smallvec::SmallVec;
 use std::ops::Range;
+
+pub use pixels::{pack_pixels, transpose_pixels};
 
 /// The left operand: row `p` is `taps` pieces of `width` numbers, each found somewhere in
 /// `data`; see [`Rows`](crate::Rows).

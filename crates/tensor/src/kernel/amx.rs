@@ -11,8 +11,7 @@ use super::dot::{Dot, DotFinish, write_bf16, write_bytes};
 use crate::stored::DotKind;
 use std::arch::asm;
 use std::arch::x86_64::{
-    __cpuid_count, __m512i, _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8,
-    _mm512_setzero_si512,
+    __cpuid_count, __m512i, _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8, _mm512_setzero_si512,
 };
 use std::ptr::with_exposed_provenance;
 use std::sync::OnceLock;
@@ -254,7 +253,9 @@ pub(crate) unsafe fn gather(
                     let address = *addresses.add(tap * pitch + row);
                     let from = with_exposed_provenance::<i8>(address).wrapping_add(done);
                     let numbers = _mm512_maskz_loadu_epi8(load, from);
-                    let to = packed.get_unchecked_mut(chunk)[row].as_mut_ptr().add(column);
+                    let to = packed.get_unchecked_mut(chunk)[row]
+                        .as_mut_ptr()
+                        .add(column);
                     _mm512_mask_storeu_epi8(to.cast(), store, numbers);
                 }
             }

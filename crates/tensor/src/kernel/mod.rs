@@ -17,6 +17,8 @@ pub(crate) mod dot;
 pub(crate) mod neon;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod transpose;
 mod vectorize;
 
 pub use vectorize::Vectorize;
@@ -125,7 +127,8 @@ impl Kernel {
     }
 
     /// The kernel of products and loops in `f32` that goes with this one.
-    pub(crate) fn vectors(self) -> Self {
+    #[must_use]
+    pub const fn vectors(self) -> Self {
         match self {
             Self::Amx => Self::Avx512,
             own => own,

@@ -95,7 +95,11 @@ fn loops_outside_of_products_run_compiled_for_the_kernel_they_are_given() {
         for other in Kernel::ALL {
             if let Some(function) = compiled_for(other) {
                 let found = callers.contains(function);
-                assert_eq!(found, other.vectors() == kernel.vectors(), "{kernel:?}: {callers}");
+                assert_eq!(
+                    found,
+                    other.vectors() == kernel.vectors(),
+                    "{kernel:?}: {callers}"
+                );
             }
         }
     }

@@ -4,7 +4,7 @@ use super::encodings::Encodings;
 use crate::operators::*;
 use crate::{DType, Graph, GraphError, Node, NodeId, Op, Source, Var};
 use inception_ops::conv2d::Algorithm;
-use inception_ops::conv2d::stored::Taps;
+use inception_ops::conv2d::stored::{Taps, pairs_pay};
 use inception_ops::{OpError, Rounding, Window};
 use inception_tensor::{Kernel, Shape};
 use smallvec::{SmallVec, smallvec};
@@ -124,6 +124,11 @@ impl Rewrite<'_> {
 
     /// A node that differentiates: it reads the numbers that the forward pass computed with.
     fn backward(&mut self, id: NodeId) -> Result<(), GraphError> {
+        if let Some((op, inputs)) = self.by_pairs(id) {
+            // In its place: a gradient of a weight, which no node waits for, must not come last.
+            let node = &mut self.graph.nodes[id];
+            (node.op, node.inputs) = (op, inputs);
+        }
         let node = &self.graph.nodes[id];
         let x = node.inputs.first().copied();
         let stored = x.filter(|x| !self.real.get(x.index()).copied().unwrap_or(true));
@@ -134,6 +139,38 @@ impl Rewrite<'_> {
         }
         let inputs = self.graph.nodes[id].inputs.clone();
         inputs.iter().try_for_each(|&var| self.real(var))
+    }
+
+    /// The gradient of a convolution by products of pairs and its operands, where that is faster.
+    fn by_pairs(&self, id: NodeId) -> Option<(Op, SmallVec<[Var; 6]>)> {
+        let Node { op, inputs, .. } = &self.graph.nodes[id];
+        let kernel = Kernel::active();
+        match op {
+            Op::Conv2dBackwardWeight(conv) => {
+                let (window, weight) = (conv.method.window, conv.weight);
+                let twin = self.twins.get(inputs[0].index()).copied().flatten()?;
+                let y = self.graph.shape(inputs[1]);
+                pairs_pay(kernel, &window, y, weight.w).then(|| {
+                    let op = StoredConv2dBackwardWeight { window, weight };
+                    (op.into(), smallvec![twin, inputs[1]])
+                })
+            }
+            Op::Conv2dBackwardInput(conv) => {
+                let (window, banks) = (conv.method.window, conv.banks);
+                let channels = |&dy: &Var| self.graph.shape(dy).c;
+                let k = inputs[..banks].iter().map(channels).sum();
+                let one_sum = banks == 1 || window.is_pointwise();
+                (one_sum && pairs_pay(kernel, &window, conv.input, k)).then(|| {
+                    let op = StoredConv2dBackwardInput {
+                        window,
+                        input: conv.input,
+                        banks,
+                    };
+                    (op.into(), inputs.iter().copied().collect())
+                })
+            }
+            _ => None,
+        }
     }
 
     /// A normalisation by the batch's statistics, which are not rounded.

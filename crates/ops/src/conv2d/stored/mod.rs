@@ -5,14 +5,20 @@
 //! faster than the products of pairs, maps of [`Bf16`] are widened as they are read, and weights
 //! are not rounded at all.
 
+mod backward_input;
+mod backward_weight;
+
+pub use backward_input::{backward_input, backward_input_workspace};
+pub use backward_weight::{backward_weight, backward_weight_workspace};
+
 use super::places::{Axis, Places};
 use super::winograd::{self, Direction, Filtered, Form};
 use super::{NAME, check};
 use crate::stored::Scale;
 use crate::{Activation, Window};
 use inception_tensor::{
-    Accumulate, Bf16, DotBank, DotMap, DotRows, Element, Epilogue, Kernel, Pool, Shape, Stored, View,
-    ViewMut, dot_rows, pack_words, packed_words, with_scratch,
+    Accumulate, Bf16, DotBank, DotMap, DotRows, Element, Epilogue, Kernel, Pool, Shape, Stored,
+    View, ViewMut, dot_rows, pack_words, packed_words, with_scratch,
 };
 use smallvec::SmallVec;
 
@@ -47,6 +53,18 @@ impl Taps {
         }
     }
 }
+
+/// Whether gradients of a convolution to `y` that sums over `k` channels are taken faster by
+/// products of pairs, [`backward_input`] and [`backward_weight`], than in `f32`. `y` and `k` are
+/// those of the sum: of the gradient of the input, its channels and those of the output.
+pub fn pairs_pay(kernel: Kernel, window: &Window, y: Shape, k: usize) -> bool {
+    let worth = window.stride == [1, 1] && y.c.min(k) >= FEW_CHANNELS;
+    let pairs = kernel.products::<Bf16>();
+    worth && kernel.multiplies::<Bf16>() && !winograd::pays(window, y, k, pairs)
+}
+
+/// Channels below which the operands of gradients cost more than their products.
+const FEW_CHANNELS: usize = 16;
 
 /// A type of stored maps, with the way its weights are rounded.
 pub trait StoredMap: Stored {
