@@ -2,7 +2,7 @@
 
 use super::{Block, CHUNK_WORDS, Job, finish};
 use crate::kernel::PANEL;
-use crate::kernel::amx::{self, Amx, AmxTile, CHUNK, Piece, REGISTER_ROWS};
+use crate::kernel::amx::{self, Amx, AmxTile, CHUNK, Part, Piece, REGISTER_ROWS};
 use crate::{PADDING, Stored, with_scratch};
 use smallvec::SmallVec;
 
@@ -40,6 +40,8 @@ impl<S: Stored> Job<'_, S> {
         }
         let words = self.targets.first().map_or(0, |target| target.words);
         let (chunks, registers) = (words / CHUNK_WORDS, block.count.div_ceil(REGISTER_ROWS));
+        let parts: SmallVec<[Part; 64]> =
+            amx::parts(self.rows.taps, self.rows.width * size_of::<S>()).collect();
         self.with_addresses(offsets, |addresses| {
             with_scratch(chunks * registers, |copies: &mut [[[u8; CHUNK]; 16]]| {
                 for (i, copy) in copies.chunks_exact_mut(chunks).enumerate() {
@@ -47,15 +49,13 @@ impl<S: Stored> Job<'_, S> {
                     // SAFETY:
                     // - `amx` proves the instructions;
                     // - the addresses are those of padding, or of offsets that `run` found
-                    //   inside the data, `width` numbers each, for `count` rows of each tap;
-                    // - a column of packed words is as long as the pieces, in whole chunks.
+                    //   inside the data, `width` numbers each, for `count` rows of each tap.
                     unsafe {
                         amx::gather(
                             addresses.as_ptr().wrapping_add(row),
                             block.count,
                             REGISTER_ROWS.min(block.count - row),
-                            self.rows.taps,
-                            self.rows.width * size_of::<S>(),
+                            &parts,
                             copy,
                         );
                     }

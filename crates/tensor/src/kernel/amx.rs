@@ -11,7 +11,8 @@ use super::dot::{Dot, DotFinish, write_bf16, write_bytes};
 use crate::stored::DotKind;
 use std::arch::asm;
 use std::arch::x86_64::{
-    __cpuid_count, __m512i, _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8, _mm512_setzero_si512,
+    __cpuid_count, __m512i, _mm512_maskz_loadu_epi8, _mm512_or_si512, _mm512_setzero_si512,
+    _mm512_storeu_si512,
 };
 use std::ptr::with_exposed_provenance;
 use std::sync::OnceLock;
@@ -210,56 +211,68 @@ unsafe fn write(kind: DotKind, sums: &[[__m512i; 2]], finish: DotFinish) {
     }
 }
 
-/// Copies 16 rows of pieces into registers' order: chunk after chunk of `[16][CHUNK]` bytes,
-/// with zeros behind each piece up to a whole word and behind each row up to a whole chunk.
-/// Rows beyond `rows` are left as they are.
+/// A part of a piece that one chunk holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// The chunk.
+    chunk: usize,
+    /// The piece.
+    tap: usize,
+    /// Where the chunk would begin, from the piece's first byte on.
+    start: isize,
+    /// Its bytes in the chunk.
+    mask: u64,
+}
+
+/// How rows of `taps` pieces of `bytes` bytes fill chunks: each piece up to a whole word.
+pub(crate) fn parts(taps: usize, bytes: usize) -> impl Iterator<Item = Part> {
+    let piece = bytes.next_multiple_of(4);
+    (0..taps).flat_map(move |tap| {
+        let first = tap * piece;
+        (first / CHUNK..(first + bytes).div_ceil(CHUNK)).map(move |chunk| {
+            let from = first.max(chunk * CHUNK) - chunk * CHUNK;
+            let to = (first + bytes).min((chunk + 1) * CHUNK) - chunk * CHUNK;
+            Part {
+                chunk,
+                tap,
+                start: (chunk * CHUNK) as isize - first as isize,
+                mask: mask(to) & !mask(from),
+            }
+        })
+    })
+}
+
+/// Copies rows of pieces into registers' order: chunk after chunk of `[16][CHUNK]` bytes, with
+/// zeros between the parts. Rows beyond `rows` are left as they are.
 ///
 /// # Safety
 /// - Needs the instructions of [`Amx`].
-/// - There are `rows` addresses for each of the `taps`, `pitch` apart, with exposed provenance
-///   and valid for reads of `bytes` bytes.
-/// - `packed` has as many chunks of 16 rows as `taps` pieces of whole words fill.
+/// - `parts` are those of [`parts`] for a size of pieces, in their order.
+/// - There are `rows` addresses for each of the pieces, `pitch` apart, with exposed provenance
+///   and valid for reads of a piece.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(crate) unsafe fn gather(
     addresses: *const usize,
     pitch: usize,
     rows: usize,
-    taps: usize,
-    bytes: usize,
-    packed: &mut [[[u8; CHUNK]; REGISTER_ROWS]],
+    parts: &[Part],
+    copies: &mut [[[u8; CHUNK]; REGISTER_ROWS]],
 ) {
-    let piece = bytes.next_multiple_of(4);
-    let total = taps * piece;
-    let end = total.next_multiple_of(CHUNK);
-    assert!(packed.len() * CHUNK >= end && rows <= REGISTER_ROWS);
-    for tap in 0..taps {
-        // The last piece is filled up to the end of its chunk.
-        let filled = match tap + 1 == taps {
-            true => end - tap * piece,
-            false => piece,
-        };
-        let mut done = 0;
-        while done < filled {
-            let at = tap * piece + done;
-            let (chunk, column) = (at / CHUNK, at % CHUNK);
-            let part = (CHUNK - column).min(filled - done);
-            let read = bytes.saturating_sub(done).min(part);
-            let (load, store) = (mask(read), mask(part));
-            for row in 0..rows {
-                // SAFETY: the mask reads bytes `done .. done + read` of the piece, at most its
-                // last one; the other writes `part` bytes from `column` on, at most the row's
-                // last one, of a chunk inside `packed`.
+    for parts in parts.chunk_by(|a, b| a.chunk == b.chunk) {
+        let copy = &mut copies[parts[0].chunk];
+        for (row, line) in copy[..rows].iter_mut().enumerate() {
+            let mut numbers = _mm512_setzero_si512();
+            for part in parts {
+                // SAFETY: the mask reads bytes of the piece alone.
                 unsafe {
-                    let address = *addresses.add(tap * pitch + row);
-                    let from = with_exposed_provenance::<i8>(address).wrapping_add(done);
-                    let numbers = _mm512_maskz_loadu_epi8(load, from);
-                    let to = packed.get_unchecked_mut(chunk)[row]
-                        .as_mut_ptr()
-                        .add(column);
-                    _mm512_mask_storeu_epi8(to.cast(), store, numbers);
+                    let address = *addresses.add(part.tap * pitch + row);
+                    let from = with_exposed_provenance::<i8>(address).wrapping_offset(part.start);
+                    let part = _mm512_maskz_loadu_epi8(part.mask, from);
+                    numbers = _mm512_or_si512(numbers, part);
                 }
             }
-            done += part;
+            // SAFETY: a line is as long as a vector.
+            unsafe { _mm512_storeu_si512(line.as_mut_ptr().cast(), numbers) };
         }
     }
 }
