@@ -198,7 +198,7 @@ fn the_doctor_finds_this_machine_well() {
         .unwrap();
     assert_eq!(wrong.status.code(), Some(2));
     assert!(
-        text(&wrong).contains("there are avx512, avx2, neon, portable"),
+        text(&wrong).contains("there are amx, avx512, avx2, neon, portable"),
         "{}",
         text(&wrong)
     );
