@@ -143,6 +143,15 @@ fn rows_of_an_earlier_run_of_the_same_sources_stay_where_no_new_one_is() {
     let mut other = report(vec![of("simple-b64", 4.0)]);
     other.machine.commit = "def".to_owned();
     assert_eq!(write(root.path(), &other).unwrap().rows.len(), 1);
+    // Of another processor: beside it in the document, and what the README shows.
+    other.machine.processor = "abacus".to_owned();
+    other.rows = vec![of("simple-b64", 777.0)];
+    write(root.path(), &other).unwrap();
+    let read = |file: &str| std::fs::read_to_string(root.path().join(file)).unwrap();
+    let (document, readme) = (read("docs/peers.md"), read("README.md"));
+    assert!(document.contains("### abacus") && document.contains("777"));
+    assert!(document.contains("| 4.00 |") && !document.contains("| 3.00 |"));
+    assert!(readme.contains("777") && !readme.contains("| 4.00 |"));
 }
 
 #[test]

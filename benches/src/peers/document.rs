@@ -9,27 +9,34 @@ pub const README_BEGIN: &str = "<!-- peers: written by `cargo xtask bench --peer
 /// The line after it.
 pub const README_END: &str = "<!-- end of peers -->";
 
-/// Writes the report into the workspace at `root`. Rows of earlier reports on the same machine
-/// stay where the new one has none, so that a part can be measured again alone.
+/// Writes the report into the workspace at `root`, in front of the last ones of other processors.
+/// It takes the place of an earlier one of its processor, whose rows stay where the new one has
+/// none if the sources and the day are the same, so that a part can be measured again alone.
 ///
 /// # Errors
 /// When a file cannot be read or written, or the README has no place for the block.
 pub fn write(root: &Path, report: &Report) -> Result<Report> {
     let json = root.join("docs/peers.json");
     let mut report = report.clone();
+    let mut others: Vec<Report> = Vec::new();
     if json.exists() {
-        let earlier: Report =
-            serde_json::from_str(&read(&json)?).with_context(|| json.display().to_string())?;
-        if earlier.machine == report.machine {
-            merge(&mut report.rows, earlier.rows);
+        others = serde_json::from_str(&read(&json)?).with_context(|| json.display().to_string())?;
+        let own = |other: &Report| other.machine.processor == report.machine.processor;
+        if let Some(own) = others.iter().position(own) {
+            let earlier = others.remove(own);
+            if earlier.machine == report.machine {
+                merge(&mut report.rows, earlier.rows);
+            }
         }
     }
-    save(&json, &(serde_json::to_string_pretty(&report)? + "\n"))?;
+    let all: Vec<&Report> = std::iter::once(&report).chain(&others).collect();
+    save(&json, &(serde_json::to_string_pretty(&all)? + "\n"))?;
     let document = root.join("docs/peers.md");
-    save(
-        &document,
-        &replace_block(&read(&document)?, &report.full())?,
-    )?;
+    let sections = all
+        .iter()
+        .map(|report| format!("\n### {}\n{}", report.machine.processor, report.full()));
+    let text = replace_block(&read(&document)?, &sections.collect::<String>())?;
+    save(&document, &text)?;
     let readme = root.join("README.md");
     save(&readme, &replace_block(&read(&readme)?, &report.summary())?)?;
     Ok(report)
