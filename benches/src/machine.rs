@@ -15,7 +15,8 @@ pub struct Machine {
     pub cores: usize,
     /// The micro-kernels in use.
     pub kernel: String,
-    /// The commit that was measured, with `+` behind it where files had been changed.
+    /// The last commit that changed more than documents, with `+` behind it where such files had
+    /// been changed since.
     pub commit: String,
     /// `2026-03-09`, in UTC.
     pub date: String,
@@ -66,10 +67,13 @@ fn commit(root: &Path) -> String {
         let output = output.ok().filter(|output| output.status.success())?;
         Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    let Some(name) = git(&["rev-parse", "--short=9", "HEAD"]) else {
+    const SOURCES: [&str; 4] = ["--", ".", ":!docs", ":!*.md"];
+    let about_sources = |words: &[&str]| git(&[words, &SOURCES].concat());
+    let name = about_sources(&["log", "-1", "--format=%h", "--abbrev=9"]);
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
         return "unknown".to_owned();
     };
-    match git(&["status", "--porcelain", "--untracked-files=no"]) {
+    match about_sources(&["status", "--porcelain", "--untracked-files=no"]) {
         Some(changes) if changes.is_empty() => name,
         _ => name + "+",
     }

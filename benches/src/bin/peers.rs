@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use inception_benches::machine::Machine;
-use inception_benches::peers::{PeersConfig, Programs, Report, Row, Scope, measure, write};
+use inception_benches::peers::{PeersConfig, Programs, Report, Row, Scope, measure, show, write};
 use inception_tensor::Pool;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,12 +42,18 @@ struct Cli {
     /// Print the table only.
     #[arg(long)]
     dry: bool,
+    /// Measure nothing, and write the tables of docs/peers.json again.
+    #[arg(long, conflicts_with_all = ["dry", "only"])]
+    show: bool,
 }
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
     let root = root.context("the benches lie in a workspace")?;
+    if cli.show {
+        return show(root);
+    }
     let me = std::env::current_exe()?;
     let programs = Programs {
         root: root.to_path_buf(),

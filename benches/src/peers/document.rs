@@ -29,8 +29,21 @@ pub fn write(root: &Path, report: &Report) -> Result<Report> {
             }
         }
     }
-    let all: Vec<&Report> = std::iter::once(&report).chain(&others).collect();
-    save(&json, &(serde_json::to_string_pretty(&all)? + "\n"))?;
+    others.insert(0, report.clone());
+    save(&json, &(serde_json::to_string_pretty(&others)? + "\n"))?;
+    show(root)?;
+    Ok(report)
+}
+
+/// Writes the tables of `docs/peers.json` again: all of them into `docs/peers.md`, that of the
+/// newest report with the most threads into the README.
+///
+/// # Errors
+/// As [`write`], or when there are no figures yet.
+pub fn show(root: &Path) -> Result<()> {
+    let json = root.join("docs/peers.json");
+    let all: Vec<Report> =
+        serde_json::from_str(&read(&json)?).with_context(|| json.display().to_string())?;
     let document = root.join("docs/peers.md");
     let sections = all
         .iter()
@@ -38,8 +51,10 @@ pub fn write(root: &Path, report: &Report) -> Result<Report> {
     let text = replace_block(&read(&document)?, &sections.collect::<String>())?;
     save(&document, &text)?;
     let readme = root.join("README.md");
-    save(&readme, &replace_block(&read(&readme)?, &report.summary())?)?;
-    Ok(report)
+    let mut newest = all.first().context("no figures")?.clone();
+    let most = newest.rows.iter().map(|row| row.threads).max();
+    newest.rows.retain(|row| Some(row.threads) == most);
+    save(&readme, &replace_block(&read(&readme)?, &newest.summary())?)
 }
 
 /// Adds rows that `rows` lacks.

@@ -7,7 +7,7 @@ mod table;
 mod works;
 
 pub use command::{Programs, peer_command};
-pub use document::{README_BEGIN, README_END, replace_block, write};
+pub use document::{README_BEGIN, README_END, replace_block, show, write};
 pub use process::{Outcome, Sample, run};
 pub use works::{Mode, Peer, WORKS, Work};
 

@@ -169,7 +169,7 @@ pub fn dot_rows<S: Stored>(
         kernel: pool.kernel(),
         targets: &targets,
     };
-    let (height, enough) = job.task(count);
+    let (height, enough) = job.task(pool.threads(), count);
     let down = count.div_ceil(height);
     let across = enough.div_ceil(down).min(panels);
     let share = panels.div_ceil(across);
@@ -280,12 +280,13 @@ struct Block {
 
 impl<S: Stored> Job<'_, S> {
     /// Rows of a task, and how many tasks are enough not to cut along columns, too.
-    fn task(&self, count: usize) -> (usize, usize) {
+    fn task(&self, threads: usize, count: usize) -> (usize, usize) {
         #[cfg(target_arch = "x86_64")]
         if self.kernel == Kernel::Amx {
-            return tiles::task(count, self.rows.taps * self.rows.width * size_of::<S>());
+            let bytes = self.rows.taps * self.rows.width * size_of::<S>();
+            return tiles::task(threads, count, bytes);
         }
-        let _ = count;
+        let _ = (threads, count);
         (TASK_ROWS, ENOUGH_TASKS)
     }
 

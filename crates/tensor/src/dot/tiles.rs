@@ -10,16 +10,20 @@ use smallvec::SmallVec;
 const MOST_ROWS: usize = 128;
 /// Bytes of gathered rows that stay in the second cache beside a panel.
 const GATHERED: usize = 512 << 10;
-/// Fewer tasks than this do not keep threads busy to the end. Each gathers its rows anew, so
-/// more are not better.
-const ENOUGH_TASKS: usize = 8;
+/// Tasks for each thread that keep all of them busy to the end. Those that are cut along columns
+/// copy the same rows, so more are not better.
+const TASKS: usize = 2;
 
 /// Rows of a task of `count` rows in all with so many bytes each, and how many tasks are enough.
-pub(super) fn task(count: usize, bytes: usize) -> (usize, usize) {
+/// How a product is cut does not show in its bits.
+pub(super) fn task(threads: usize, count: usize, bytes: usize) -> (usize, usize) {
+    let enough = match threads {
+        1 => 1,
+        _ => TASKS * threads,
+    };
     let fitting = GATHERED / bytes.max(1) / Amx::ROWS * Amx::ROWS;
-    let even = count.div_ceil(ENOUGH_TASKS).next_multiple_of(Amx::ROWS);
-    let rows = fitting.min(even).clamp(Amx::ROWS, MOST_ROWS);
-    (rows, ENOUGH_TASKS)
+    let even = count.div_ceil(enough).next_multiple_of(Amx::ROWS);
+    (fitting.min(even).clamp(Amx::ROWS, MOST_ROWS), enough)
 }
 
 /// Where the rows of a block lie for the tiles: by register, its pieces.
