@@ -191,6 +191,7 @@ impl Stored for u8 {
     }
 
     #[inline(always)]
+    #[expect(clippy::manual_clamp, reason = "`clamp` leaves a NaN")]
     fn encode(x: f32) -> Self {
         /// Where neighbouring numbers are 1 apart: a sum with it rounds to whole ones, the low
         /// bits of the result. Rounding as such is a call where it has no instruction.
