@@ -39,7 +39,7 @@ pub fn write(root: &Path, report: &Report) -> Result<Report> {
 /// newest report with the most threads into the README.
 ///
 /// # Errors
-/// As [`write`], or when there are no figures yet.
+/// As [`write()`], or when there are no figures yet.
 pub fn show(root: &Path) -> Result<()> {
     let json = root.join("docs/peers.json");
     let all: Vec<Report> =
