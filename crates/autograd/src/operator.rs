@@ -191,8 +191,6 @@ operators!(
     StoredAdaptiveAvgPool,
     StoredAvgPool,
     StoredConv2d,
-    StoredConv2dBackwardInput,
-    StoredConv2dBackwardWeight,
     StoredMaxPool,
     Sum,
 );

@@ -5,9 +5,9 @@
 //! everything a kernel needs beyond that (products, a fixed split of rows over threads,
 //! scratch memory) is here, for `f32` and `f64` alike.
 //!
-//! Two rules make results reproducible bit for bit. Work is cut into tiles whose size
-//! depends on shapes alone, never on the number of threads, and every sum is taken in an
-//! order that depends on shapes alone. Random numbers come from a key and a counter
+//! Two rules make results reproducible bit for bit. Every sum is taken in an order that depends
+//! on shapes alone, never on the number of threads, whose only influence is how many whole sums
+//! a task of some products has. Random numbers come from a key and a counter
 //! ([`Stream`]), never from a thread.
 
 #[cfg(doctest)]

@@ -238,6 +238,7 @@ mod tests {
                 .to_f32()
                 .is_nan()
         );
+        assert_eq!([2.5f32, 3.5, -4.0, 300.0].map(u8::encode), [2, 4, 0, 255]);
         for i in -40..=2_700 {
             let x = i as f32 * 0.1;
             for x in [x, x.next_up(), x.next_down(), i as f32 * 0.5] {

@@ -1,10 +1,11 @@
 //! Convolution.
 
 use super::relu::masked;
+use super::stored::into_single;
 use super::{algorithm, one};
 use crate::operator::{Operator, Output, Outputs};
 use crate::{Graph, GraphError, Io, Node, Var, differentiate::Tape, io::into_vector};
-use inception_ops::conv2d::{self, Algorithm, Method};
+use inception_ops::conv2d::{self, Algorithm, Method, stored};
 use inception_ops::{Activation, OpError, Window};
 use inception_tensor::{Element, Kernel, Shape, View, ViewMut};
 use smallvec::{SmallVec, smallvec};
@@ -145,6 +146,7 @@ impl Operator for Conv2d {
                 let op = Conv2dBackwardWeight {
                     method: self.gradient(|window| Method::fastest(window, y, weight.w)),
                     weight,
+                    by_pairs: false,
                 };
                 let outputs = tape.push(node, op, &[node.inputs[0], dy])?;
                 result[at] = Some(outputs[0]);
@@ -161,6 +163,7 @@ impl Operator for Conv2d {
                 method: self.gradient(|window| Method::fastest(window, input, filters)),
                 input,
                 banks: dys.len(),
+                by_pairs: false,
             };
             dys.extend(weights);
             result[0] = Some(tape.push_one(node, op, &dys)?);
@@ -241,6 +244,14 @@ impl Operator for PackWeight {
     }
 }
 
+/// How a gradient's sums are taken.
+fn gradient_algorithm(method: &Method, by_pairs: bool, kernel: Kernel) -> Cow<'static, str> {
+    match by_pairs {
+        true => "direct bf16".into(),
+        false => algorithm(method.effective(), kernel),
+    }
+}
+
 /// Gradient with respect to the input. Operands: `dy` of each bank, then the weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conv2dBackwardInput {
@@ -250,11 +261,17 @@ pub struct Conv2dBackwardInput {
     pub input: Shape,
     /// How many banks.
     pub banks: usize,
+    /// Whether products are of pairs of numbers that are rounded to [`Bf16`], where the stride
+    /// is 1.
+    pub by_pairs: bool,
 }
 
 impl Operator for Conv2dBackwardInput {
     fn name(&self) -> &'static str {
-        "conv2d_backward_input"
+        match self.by_pairs {
+            true => "conv2d_backward_input_bf16",
+            false => "conv2d_backward_input",
+        }
     }
 
     fn infer(&self, _inputs: &[Shape]) -> Result<Outputs, OpError> {
@@ -269,6 +286,10 @@ impl Operator for Conv2dBackwardInput {
 
     fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
         let weights = inputs[self.banks..].iter().copied();
+        if self.by_pairs {
+            let window = &self.method.window;
+            return stored::backward_input_workspace(window, self.input, inputs[0], weights);
+        }
         conv2d::backward_input_workspace(&self.method, self.input, weights)
     }
 
@@ -278,7 +299,7 @@ impl Operator for Conv2dBackwardInput {
         _inputs: &[Shape],
         _outputs: &[Shape],
     ) -> Option<Cow<'static, str>> {
-        Some(algorithm(self.method.effective(), kernel))
+        Some(gradient_algorithm(&self.method, self.by_pairs, kernel))
     }
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
@@ -287,22 +308,35 @@ impl Operator for Conv2dBackwardInput {
         };
         let (dy, weights) = (operands(0), operands(self.banks));
         let (dx, workspace) = (io.write(0), io.workspace());
+        if self.by_pairs {
+            let (window, words) = (&self.method.window, bytemuck::cast_slice_mut(workspace));
+            return into_single(dx, |dx| {
+                stored::backward_input(io.pool, window, &dy, &weights, dx, words);
+            });
+        }
         conv2d::backward_input(io.pool, &self.method, &dy, &weights, dx, workspace);
     }
 }
 
-/// Gradients with respect to one bank's weight and bias. Operands: `x`, `dy`.
+/// Gradients with respect to one bank's weight and bias. Operands: `x`, `dy`; `x` is stored as
+/// [`Bf16`] where products are of pairs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conv2dBackwardWeight {
     /// The convolution's window, and how the sums are taken.
     pub method: Method,
     /// The weight's shape.
     pub weight: Shape,
+    /// Whether products are of pairs of numbers that are rounded to [`Bf16`], where the stride
+    /// is 1.
+    pub by_pairs: bool,
 }
 
 impl Operator for Conv2dBackwardWeight {
     fn name(&self) -> &'static str {
-        "conv2d_backward_weight"
+        match self.by_pairs {
+            true => "conv2d_backward_weight_bf16",
+            false => "conv2d_backward_weight",
+        }
     }
 
     fn infer(&self, _inputs: &[Shape]) -> Result<Outputs, OpError> {
@@ -317,7 +351,10 @@ impl Operator for Conv2dBackwardWeight {
     }
 
     fn workspace(&self, inputs: &[Shape], _outputs: &[Shape]) -> usize {
-        conv2d::backward_weight_workspace(&self.method, inputs[1], self.weight)
+        match self.by_pairs {
+            true => stored::backward_weight_workspace(&self.method.window, inputs[0], inputs[1]),
+            false => conv2d::backward_weight_workspace(&self.method, inputs[1], self.weight),
+        }
     }
 
     fn optional(&self, output: usize) -> bool {
@@ -330,14 +367,20 @@ impl Operator for Conv2dBackwardWeight {
         _inputs: &[Shape],
         _outputs: &[Shape],
     ) -> Option<Cow<'static, str>> {
-        Some(algorithm(self.method.effective(), kernel))
+        Some(gradient_algorithm(&self.method, self.by_pairs, kernel))
     }
 
     fn run<T: Element>(&self, mut io: Io<'_, T>) {
-        let (x, dy) = (io.read(0), io.read(1));
+        let dy = io.read(1);
         let (dw, db) = (io.write(0), io.write_if_used(1).map(into_vector));
         let workspace = io.workspace();
-        conv2d::backward_weight(io.pool, &self.method, x, dy, dw, db, workspace);
+        if self.by_pairs {
+            let (x, words) = (io.read_stored(0), bytemuck::cast_slice_mut(workspace));
+            return into_single(dw, |dw| {
+                stored::backward_weight(io.pool, &self.method.window, x, dy, dw, db, words);
+            });
+        }
+        conv2d::backward_weight(io.pool, &self.method, io.read(0), dy, dw, db, workspace);
     }
 }
 

@@ -15,7 +15,6 @@ mod relu;
 mod reshape;
 mod softmax;
 mod stored;
-mod stored_gradients;
 mod sum;
 
 pub use adaptive_avg_pool::{AdaptiveAvgPool, AdaptiveAvgPoolBackward};
@@ -38,7 +37,6 @@ pub use stored::{
     Encoding, Load, PackStored, Store, StoredAdaptiveAvgPool, StoredAvgPool, StoredBank,
     StoredConv2d, StoredMaxPool,
 };
-pub use stored_gradients::{StoredConv2dBackwardInput, StoredConv2dBackwardWeight};
 pub use sum::{Fill, Sum};
 
 use crate::operator::{Output, Outputs};

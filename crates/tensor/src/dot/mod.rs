@@ -11,7 +11,7 @@ use crate::kernel::amx::Amx;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::dot::{Dot, DotFinish, DotOutput, DotTile};
 use crate::kernel::{Kernel, PANEL};
-use crate::{Accumulate, PADDING, Pool, Stored, ViewMut, with_scratch};
+use crate::{Accumulate, PADDING, Pool, Shape, Stored, ViewMut, with_scratch};
 use portable::Portable;
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -42,13 +42,12 @@ pub enum DotMap<'a, S> {
 }
 
 impl<S> DotMap<'_, S> {
-    /// Rows and columns.
-    fn size(&self) -> (usize, usize) {
-        let shape = match self {
+    /// The shape of the map.
+    pub fn shape(&self) -> Shape {
+        match self {
             Self::Stored(view) => view.shape(),
             Self::Real(view) => view.shape(),
-        };
-        (shape.rows(), shape.c)
+        }
     }
 }
 
@@ -152,7 +151,7 @@ pub fn dot_rows<S: Stored>(
     locate: impl Fn(usize, &mut [u32]) + Sync,
     banks: &mut [DotBank<'_, S>],
 ) {
-    let Some((count, _)) = banks.first().map(|bank| bank.c.size()) else {
+    let Some(count) = banks.first().map(|bank| bank.c.shape().rows()) else {
         return;
     };
     assert!(rows.data.len() < PADDING as usize, "offsets have 32 bits");
@@ -231,8 +230,8 @@ unsafe impl Sync for Target {}
 
 impl Target {
     fn new<S: Stored>(rows: &DotRows<'_, S>, count: usize, bank: &mut DotBank<'_, S>) -> Self {
-        let (found, n) = bank.c.size();
-        assert_eq!(found, count, "rows of a bank's output");
+        let (shape, n) = (bank.c.shape(), bank.c.shape().c);
+        assert_eq!(shape.rows(), count, "rows of a bank's output");
         let words = packed_words::<S>(rows.taps, rows.width, n);
         assert_eq!(bank.packed.len(), words, "packed words");
         assert_eq!([bank.scale.len(), bank.bias.len()], [n, n], "vectors");

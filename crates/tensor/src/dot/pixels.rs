@@ -25,28 +25,7 @@ pub fn transpose_pixels(
     assert!(offsets.len() <= pitch, "more pixels than a column has");
     let inside = |&o: &u32| o == PADDING || o as usize + first + count <= data.len();
     assert!(offsets.iter().all(inside), "a pixel lies outside the data");
-    let (mut channel, mut done) = (0, 0);
-    #[cfg(target_arch = "x86_64")]
-    if kernel.vectors() == Kernel::Avx512
-        && let Some(avx512) = Avx512::new()
-    {
-        channel = count / COLUMNS * COLUMNS;
-        done = offsets.len() / ROWS * ROWS;
-        for (i, offsets) in offsets[..done].chunks_exact(ROWS).enumerate() {
-            for c in (0..channel).step_by(COLUMNS) {
-                let rows = std::array::from_fn(|row| match offsets[row] {
-                    PADDING => std::ptr::null(),
-                    offset => data[offset as usize + first + c..].as_ptr().cast(),
-                });
-                let out = &mut columns[c * pitch + i * ROWS..];
-                // SAFETY: each pixel has `count` channels from `first` on, of which 16 begin
-                // at `c`; as many columns have 32 numbers from here on, the last one as well,
-                // since there are at most `pitch` pixels.
-                unsafe { avx512.transpose(&rows, out.as_mut_ptr().cast(), pitch) };
-            }
-        }
-    }
-    let _ = (kernel, &mut channel, &mut done);
+    let (channel, done) = turn_squares(kernel, data, offsets, first, pitch, columns);
     for c in 0..count {
         let start = if c < channel { done } else { 0 };
         let column = &mut columns[c * pitch..][start..offsets.len()];
@@ -59,9 +38,58 @@ pub fn transpose_pixels(
     }
 }
 
+/// Turns what whole squares of numbers hold, and tells how many channels and pixels those are.
+#[cfg(target_arch = "x86_64")]
+fn turn_squares(
+    kernel: Kernel,
+    data: &[Bf16],
+    offsets: &[u32],
+    first: usize,
+    pitch: usize,
+    columns: &mut [Bf16],
+) -> (usize, usize) {
+    let proof = match kernel.vectors() {
+        Kernel::Avx512 => Avx512::new(),
+        _ => None,
+    };
+    let Some(avx512) = proof else {
+        return (0, 0);
+    };
+    let channels = columns.len() / pitch.max(1) / COLUMNS * COLUMNS;
+    let squares = offsets.chunks_exact(ROWS);
+    let pixels = squares.len() * ROWS;
+    for (i, offsets) in squares.enumerate() {
+        for c in (0..channels).step_by(COLUMNS) {
+            let rows = std::array::from_fn(|row| match offsets[row] {
+                PADDING => std::ptr::null(),
+                offset => data[offset as usize + first + c..].as_ptr().cast(),
+            });
+            let out = &mut columns[c * pitch + i * ROWS..];
+            // SAFETY: `transpose_pixels` found the channels of each pixel in the data, 16 of
+            // which begin at `c`; as many columns have 32 numbers from here on, the last one
+            // as well, since there are at most `pitch` pixels.
+            unsafe { avx512.transpose(&rows, out.as_mut_ptr().cast(), pitch) };
+        }
+    }
+    (channels, pixels)
+}
+
+/// Nothing: there are no squares.
+#[cfg(not(target_arch = "x86_64"))]
+fn turn_squares(
+    _: Kernel,
+    _: &[Bf16],
+    _: &[u32],
+    _: usize,
+    _: usize,
+    _: &mut [Bf16],
+) -> (usize, usize) {
+    (0, 0)
+}
+
 /// Rounds and packs pixels as the right operand of [`dot_rows`](super::dot_rows) whose rows are
-/// pixels: a part of a panel, a pair of pixels a line of [`PANEL`] words, of the channels from
-/// `first` on. An offset that is [`PADDING`] is a pixel of zeros.
+/// pixels: a part of a panel, a pair of pixels a line of [`PANEL`] words, one for each of
+/// `channels`. An offset that is [`PADDING`] is a pixel of zeros.
 ///
 /// # Panics
 /// When an offset leads outside of `data`, or `words` are not [`PANEL`] for each pair.

@@ -2,7 +2,7 @@
 
 use super::{Block, CHUNK_WORDS, Job, finish};
 use crate::kernel::PANEL;
-use crate::kernel::amx::{self, Amx, AmxTile, CHUNK, Part, Piece, REGISTER_ROWS};
+use crate::kernel::amx::{self, Amx, AmxTile, CHUNK, Contents, Part, Piece, REGISTER_ROWS};
 use crate::{PADDING, Stored, with_scratch};
 use smallvec::SmallVec;
 
@@ -47,7 +47,7 @@ impl<S: Stored> Job<'_, S> {
         let parts: SmallVec<[Part; 64]> =
             amx::parts(self.rows.taps, self.rows.width * size_of::<S>()).collect();
         self.with_addresses(offsets, |addresses| {
-            with_scratch(chunks * registers, |copies: &mut [[[u8; CHUNK]; 16]]| {
+            with_scratch(chunks * registers, |copies: &mut [Contents]| {
                 for (i, copy) in copies.chunks_exact_mut(chunks).enumerate() {
                     let row = i * REGISTER_ROWS;
                     // SAFETY:
@@ -64,7 +64,7 @@ impl<S: Stored> Job<'_, S> {
                         );
                     }
                 }
-                let piece = |copy: &[[[u8; CHUNK]; 16]]| Piece {
+                let piece = |copy: &[Contents]| Piece {
                     first: copy.as_ptr().cast(),
                     pitch: CHUNK,
                 };

@@ -28,6 +28,9 @@ pub(crate) const CHUNK: usize = 64;
 /// Rows of a register.
 pub(crate) const REGISTER_ROWS: usize = 16;
 
+/// What a register holds.
+pub(crate) type Contents = [[u8; CHUNK]; REGISTER_ROWS];
+
 /// Where a piece of 16 rows lies, all of them at one distance.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -256,7 +259,7 @@ pub(crate) unsafe fn gather(
     pitch: usize,
     rows: usize,
     parts: &[Part],
-    copies: &mut [[[u8; CHUNK]; REGISTER_ROWS]],
+    copies: &mut [Contents],
 ) {
     for parts in parts.chunk_by(|a, b| a.chunk == b.chunk) {
         let copy = &mut copies[parts[0].chunk];

@@ -124,11 +124,7 @@ impl Rewrite<'_> {
 
     /// A node that differentiates: it reads the numbers that the forward pass computed with.
     fn backward(&mut self, id: NodeId) -> Result<(), GraphError> {
-        if let Some((op, inputs)) = self.by_pairs(id) {
-            // In its place: a gradient of a weight, which no node waits for, must not come last.
-            let node = &mut self.graph.nodes[id];
-            (node.op, node.inputs) = (op, inputs);
-        }
+        self.by_pairs(id);
         let node = &self.graph.nodes[id];
         let x = node.inputs.first().copied();
         let stored = x.filter(|x| !self.real.get(x.index()).copied().unwrap_or(true));
@@ -141,36 +137,35 @@ impl Rewrite<'_> {
         inputs.iter().try_for_each(|&var| self.real(var))
     }
 
-    /// The gradient of a convolution by products of pairs and its operands, where that is faster.
-    fn by_pairs(&self, id: NodeId) -> Option<(Op, SmallVec<[Var; 6]>)> {
-        let Node { op, inputs, .. } = &self.graph.nodes[id];
-        let kernel = Kernel::active();
-        match op {
+    /// Takes the gradient of a convolution by products of pairs, where that is faster. The node
+    /// keeps its place: one that makes the gradient of a weight, for which no other waits, must
+    /// not come last.
+    fn by_pairs(&mut self, id: NodeId) {
+        let Self { graph, twins, .. } = self;
+        let Node { op, inputs, .. } = &graph.nodes[id];
+        let pays = |window, y, k| pairs_pay(Kernel::active(), window, y, k);
+        let mut op = op.clone();
+        let mut x = inputs[0];
+        match &mut op {
             Op::Conv2dBackwardWeight(conv) => {
-                let (window, weight) = (conv.method.window, conv.weight);
-                let twin = self.twins.get(inputs[0].index()).copied().flatten()?;
-                let y = self.graph.shape(inputs[1]);
-                pairs_pay(kernel, &window, y, weight.w).then(|| {
-                    let op = StoredConv2dBackwardWeight { window, weight };
-                    (op.into(), smallvec![twin, inputs[1]])
-                })
+                let Some(twin) = twins.get(x.index()).copied().flatten() else {
+                    return;
+                };
+                let y = graph.shape(inputs[1]);
+                conv.by_pairs = pays(&conv.method.window, y, conv.weight.w);
+                if conv.by_pairs {
+                    x = twin;
+                }
             }
             Op::Conv2dBackwardInput(conv) => {
-                let (window, banks) = (conv.method.window, conv.banks);
-                let channels = |&dy: &Var| self.graph.shape(dy).c;
-                let k = inputs[..banks].iter().map(channels).sum();
-                let one_sum = banks == 1 || window.is_pointwise();
-                (one_sum && pairs_pay(kernel, &window, conv.input, k)).then(|| {
-                    let op = StoredConv2dBackwardInput {
-                        window,
-                        input: conv.input,
-                        banks,
-                    };
-                    (op.into(), inputs.iter().copied().collect())
-                })
+                let k = inputs[..conv.banks].iter().map(|&dy| graph.shape(dy).c);
+                let one_sum = conv.banks == 1 || conv.method.window.is_pointwise();
+                conv.by_pairs = one_sum && pays(&conv.method.window, conv.input, k.sum());
             }
-            _ => None,
+            _ => return,
         }
+        let node = &mut graph.nodes[id];
+        (node.op, node.inputs[0]) = (op, x);
     }
 
     /// A normalisation by the batch's statistics, which are not rounded.

@@ -3,10 +3,11 @@
 use super::super::backward_input::Phase;
 use super::super::places::Places;
 use super::super::{NAME, check, workspace_of};
+use super::plain_sums;
 use crate::Window;
 use inception_tensor::{
-    Accumulate, Bf16, DotBank, DotMap, DotRows, Element, Pool, Shape, Vectorize, View, ViewMut,
-    dot_rows, pack_words, packed_words, with_scratch,
+    Accumulate, Bf16, DotRows, Element, Pool, Shape, Vectorize, View, ViewMut, pack_words,
+    packed_words,
 };
 
 /// Channels that the gradients of all banks of a pixel are filled up to, so that tiles of any
@@ -100,22 +101,8 @@ pub fn backward_input<T: Element>(
         width: depth,
         padding: Bf16::default(),
     };
-    with_scratch(2 * x.c, |vectors: &mut [f32]| {
-        let (scale, bias) = vectors.split_at_mut(x.c);
-        scale.fill(1.0);
-        bias.fill(0.0);
-        let bank = DotBank {
-            packed,
-            scale,
-            bias,
-            low: f32::NEG_INFINITY,
-            high: f32::INFINITY,
-            accumulate: Accumulate::Replace,
-            c: DotMap::Real(dx),
-        };
-        let locate = |first: usize, offsets: &mut [u32]| places.locate(first, offsets);
-        dot_rows(pool, rows, locate, &mut [bank]);
-    });
+    let locate = |first: usize, offsets: &mut [u32]| places.locate(first, offsets);
+    plain_sums(pool, rows, locate, packed, Accumulate::Replace, dx);
 }
 
 /// Packs the transposed weights, for each tap the channels of all banks, then zeros.

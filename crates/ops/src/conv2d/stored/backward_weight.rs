@@ -6,11 +6,12 @@
 //! the product reads it where it lies.
 
 use super::super::{NAME, check, workspace_of};
+use super::plain_sums;
 use crate::Window;
 use crate::column_sums::column_sums;
 use inception_tensor::{
-    Accumulate, Bf16, DotBank, DotMap, DotRows, Element, PADDING, PANEL, Pool, Shape, View,
-    ViewMut, dot_rows, pack_pixels, packed_words, transpose_pixels, with_scratch,
+    Accumulate, Bf16, DotRows, Element, PADDING, PANEL, Pool, Shape, View, ViewMut, pack_pixels,
+    packed_words, transpose_pixels, with_scratch,
 };
 
 /// Pixels whose two operands stay in a core's own cache.
@@ -222,7 +223,7 @@ impl Block {
     /// Writes or adds the products.
     fn multiply(&self, pool: &Pool, planes: &[Bf16], packed: &[u32], dw: ViewMut<'_, f32>) {
         let Bands { plane, pixels, .. } = self.bands;
-        let Shape { w: c_in, c, .. } = dw.shape();
+        let c_in = dw.shape().w;
         let pitch = self.bands.pitch();
         let rows = DotRows {
             data: planes,
@@ -238,23 +239,10 @@ impl Block {
                 *offset = (start + self.bands.tap(row / c_in)) as u32;
             }
         };
-        with_scratch(2 * c, |vectors: &mut [f32]| {
-            let (scale, bias) = vectors.split_at_mut(c);
-            scale.fill(1.0);
-            bias.fill(0.0);
-            let bank = DotBank {
-                packed,
-                scale,
-                bias,
-                low: f32::NEG_INFINITY,
-                high: f32::INFINITY,
-                accumulate: match self.first {
-                    0 => Accumulate::Replace,
-                    _ => Accumulate::Add,
-                },
-                c: DotMap::Real(dw),
-            };
-            dot_rows(pool, rows, locate, &mut [bank]);
-        });
+        let accumulate = match self.first {
+            0 => Accumulate::Replace,
+            _ => Accumulate::Add,
+        };
+        plain_sums(pool, rows, locate, packed, accumulate, dw);
     }
 }

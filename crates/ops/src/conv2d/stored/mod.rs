@@ -302,22 +302,7 @@ pub struct Convolution {
 }
 
 /// An output of [`forward`].
-#[derive(Debug)]
-pub enum Output<'a, S> {
-    /// Stored as the input is.
-    Stored(ViewMut<'a, S>),
-    /// As `f32`.
-    Real(ViewMut<'a, f32>),
-}
-
-impl<S> Output<'_, S> {
-    fn shape(&self) -> Shape {
-        match self {
-            Self::Stored(y) => y.shape(),
-            Self::Real(y) => y.shape(),
-        }
-    }
-}
+pub use inception_tensor::DotMap as Output;
 
 /// `y[i] = activation(conv(x, filters[i]) + bias)`, rounded; see
 /// [`conv2d::forward`](super::forward).
@@ -386,13 +371,37 @@ pub fn forward<S: StoredMap>(
             },
             high,
             accumulate: Accumulate::Replace,
-            c: match y {
-                Output::Stored(y) => DotMap::Stored(y),
-                Output::Real(y) => DotMap::Real(y),
-            },
+            c: y,
         }
     });
     let mut banks: SmallVec<[DotBank<'_, S>; 4]> = banks.collect();
     let locate = |first: usize, offsets: &mut [u32]| places.locate(first, offsets);
     dot_rows(pool, rows, locate, &mut banks);
+}
+
+/// Writes or adds products of pairs as they are.
+fn plain_sums(
+    pool: &Pool,
+    rows: DotRows<'_, Bf16>,
+    locate: impl Fn(usize, &mut [u32]) + Sync,
+    packed: &[u32],
+    accumulate: Accumulate,
+    c: ViewMut<'_, f32>,
+) {
+    let columns = c.shape().c;
+    with_scratch(2 * columns, |vectors: &mut [f32]| {
+        let (scale, bias) = vectors.split_at_mut(columns);
+        scale.fill(1.0);
+        bias.fill(0.0);
+        let bank = DotBank {
+            packed,
+            scale,
+            bias,
+            low: f32::NEG_INFINITY,
+            high: f32::INFINITY,
+            accumulate,
+            c: DotMap::Real(c),
+        };
+        dot_rows(pool, rows, locate, &mut [bank]);
+    });
 }
