@@ -141,31 +141,26 @@ impl Rewrite<'_> {
     /// keeps its place: one that makes the gradient of a weight, for which no other waits, must
     /// not come last.
     fn by_pairs(&mut self, id: NodeId) {
-        let Self { graph, twins, .. } = self;
-        let Node { op, inputs, .. } = &graph.nodes[id];
         let pays = |window, y, k| pairs_pay(Kernel::active(), window, y, k);
-        let mut op = op.clone();
-        let mut x = inputs[0];
-        match &mut op {
+        let inputs = self.graph.nodes[id].inputs.iter();
+        let shapes: SmallVec<[Shape; 6]> = inputs.map(|&var| self.graph.shape(var)).collect();
+        let Node { op, inputs, .. } = &mut self.graph.nodes[id];
+        match op {
             Op::Conv2dBackwardWeight(conv) => {
-                let Some(twin) = twins.get(x.index()).copied().flatten() else {
-                    return;
-                };
-                let y = graph.shape(inputs[1]);
-                conv.by_pairs = pays(&conv.method.window, y, conv.weight.w);
-                if conv.by_pairs {
-                    x = twin;
+                if let Some(&Some(twin)) = self.twins.get(inputs[0].index()) {
+                    conv.by_pairs = pays(&conv.method.window, shapes[1], conv.weight.w);
+                    if conv.by_pairs {
+                        inputs[0] = twin;
+                    }
                 }
             }
             Op::Conv2dBackwardInput(conv) => {
-                let k = inputs[..conv.banks].iter().map(|&dy| graph.shape(dy).c);
+                let channels = shapes[..conv.banks].iter().map(|dy| dy.c).sum();
                 let one_sum = conv.banks == 1 || conv.method.window.is_pointwise();
-                conv.by_pairs = one_sum && pays(&conv.method.window, conv.input, k.sum());
+                conv.by_pairs = one_sum && pays(&conv.method.window, conv.input, channels);
             }
-            _ => return,
+            _ => {}
         }
-        let node = &mut graph.nodes[id];
-        (node.op, node.inputs[0]) = (op, x);
     }
 
     /// A normalisation by the batch's statistics, which are not rounded.
