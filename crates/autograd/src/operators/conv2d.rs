@@ -7,7 +7,7 @@ use crate::operator::{Operator, Output, Outputs};
 use crate::{Graph, GraphError, Io, Node, Var, differentiate::Tape, io::into_vector};
 use inception_ops::conv2d::{self, Algorithm, Method, stored};
 use inception_ops::{Activation, OpError, Window};
-use inception_tensor::{Element, Kernel, Shape, View, ViewMut};
+use inception_tensor::{Bf16, Element, Kernel, Shape, View, ViewMut};
 use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
 
@@ -375,7 +375,10 @@ impl Operator for Conv2dBackwardWeight {
         let (dw, db) = (io.write(0), io.write_if_used(1).map(into_vector));
         let workspace = io.workspace();
         if self.by_pairs {
-            let (x, words) = (io.read_stored(0), bytemuck::cast_slice_mut(workspace));
+            let (x, words) = (
+                io.read_stored::<Bf16>(0),
+                bytemuck::cast_slice_mut(workspace),
+            );
             return into_single(dw, |dw| {
                 stored::backward_weight(io.pool, &self.method.window, x, dy, dw, db, words);
             });
