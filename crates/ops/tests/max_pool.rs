@@ -124,6 +124,32 @@ fn a_nan_wins_and_of_several_the_last() {
 }
 
 #[test]
+fn odd_numbers_among_three_by_three_equal_the_reference() {
+    let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 0.0, 1.0];
+    for channels in [1, 5, 16, 40, 70] {
+        let shape = Shape::new(2, 9, 7, channels);
+        // Whole channels without a NaN beside those with many.
+        let x = Tensor::from_fn(shape, |i| odd[(i * i / 3 + i % 7) % (1 + i % channels % 6)]);
+        for window in [
+            Window::square(3).padding(1),
+            Window::square(3).stride(2).ceil(),
+            Window::square(3).stride(2).padding(1),
+        ] {
+            let y = max_pool::shape(&window, shape).unwrap();
+            let expected = reference::forward(&window, &x, y);
+            let (mut out, mut winners) = (Tensor::zeros(y), vec![0; y.len()]);
+            let pool = Pool::serial();
+            max_pool::forward(&pool, &window, x.view(), out.view_mut(), Some(&mut winners));
+            assert_eq!(winners, expected.winners, "{channels} channels");
+            assert_eq!(bits(out.data()), bits(expected.y.data()));
+            let mut without = Tensor::zeros(y);
+            max_pool::forward(&pool, &window, x.view(), without.view_mut(), None);
+            assert_eq!(bits(without.data()), bits(out.data()));
+        }
+    }
+}
+
+#[test]
 fn padding_never_wins_even_over_negative_infinity() {
     let padded = Window::new(1, 3).padding_hw(0, 1);
     assert_eq!(row(&[-5.0, -7.0], padded), (vec![-5.0, -5.0], vec![1, 0]));

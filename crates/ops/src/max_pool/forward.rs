@@ -1,9 +1,11 @@
 //! Maxima and who won.
 
 use super::Grid;
+use super::walk::{Reals, Walk, pixels_of_a_task, suits};
 use crate::Window;
 use crate::tile::{cut, rows_per_tile};
 use inception_tensor::{Element, Pool, Shape, Vectorize, View, ViewMut};
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// `y` and, where asked for, which pixel of its window won (`ky·kw + kx`, the first of
@@ -31,6 +33,29 @@ pub fn forward<T: Element>(
         assert_eq!(winners.len(), shape.len(), "max_pool: winners of {shape}");
     }
     let bytes = winners.unwrap_or_default();
+    let axes = [grid.rows, grid.columns];
+    if suits(&axes) {
+        let again = |[n, oy, ox]: [usize; 3], max: &mut [T], winners: &mut [u8]| {
+            Taps::new(x, grid, n, [oy, ox]).winner(max, winners);
+        };
+        return pool.for_each_rows_beside(
+            y,
+            bytes,
+            pixels_of_a_task(shape),
+            |first, y, winners| {
+                pool.kernel().vectorize(Walk {
+                    order: PhantomData::<Reals>,
+                    axes,
+                    whole: shape,
+                    x,
+                    first,
+                    y,
+                    winners,
+                    again,
+                });
+            },
+        );
+    }
     pool.for_each_rows_beside(y, bytes, rows_per_tile(shape.c), |first, y, winners| {
         pool.sweep(Band {
             grid,
@@ -65,11 +90,8 @@ impl<T: Element> Vectorize for Band<'_, T> {
             let at = self.first + r;
             let (n, oy, ox) = (at / w / h, at / w % h, at % w);
             let taps = Taps::new(self.x, self.grid, n, [oy, ox]);
-            let max = self.y.row_mut(r);
-            match self.winners.get_mut(r * c..(r + 1) * c) {
-                Some(winners) if !winners.is_empty() => taps.play(Winners { max, winners }),
-                _ => taps.play(Maxima { max }),
-            }
+            let winners = self.winners.get_mut(r * c..(r + 1) * c);
+            taps.winner(self.y.row_mut(r), winners.unwrap_or_default());
         }
     }
 }
@@ -108,18 +130,20 @@ impl<'a, T: Element> Taps<'a, T> {
         self.x.row((self.image + iy) * columns.extent + ix)
     }
 
-    /// Lets the window's pixels contest in the order of their places: all of a 3 × 3 window
-    /// at a time, else up to three neighbours.
+    /// The maxima of the window and, unless `winners` is empty, where they are.
+    #[inline(always)]
+    fn winner(&self, max: &mut [T], winners: &mut [u8]) {
+        match winners.is_empty() {
+            true => self.play(Maxima { max }),
+            false => self.play(Winners { max, winners }),
+        }
+    }
+
+    /// Lets the window's pixels contest in the order of their places, up to three neighbours at
+    /// a time.
     #[inline(always)]
     fn play(&self, mut contest: impl Contest<T>) {
         let width = self.grid.columns.kernel;
-        if width == 3 && [&self.rows, &self.columns] == [&(0..3); 2] {
-            let mut pixels: [&[T]; 9] = [&[]; 9];
-            for (j, pixel) in pixels.iter_mut().enumerate() {
-                *pixel = self.pixel(j / 3, j % 3);
-            }
-            return contest.open(0, pixels);
-        }
         let mut opened = false;
         for ky in self.rows.clone() {
             let mut kx = self.columns.start;

@@ -9,6 +9,7 @@ use inception_tensor::Shape;
 mod backward;
 mod forward;
 pub mod reference;
+pub(crate) mod walk;
 
 pub use backward::backward;
 pub use forward::forward;
