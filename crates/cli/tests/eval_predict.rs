@@ -54,7 +54,7 @@ fn evaluation_refuses_what_it_cannot_do() {
         (
             "--data shapes --crops 12",
             2,
-            "invalid value '12' for '--crops <N>': expected 1, 10 or 144",
+            "invalid value '12' for '--crops <N>': expected 1, 2, 10 or 144",
         ),
         ("", 2, "give --data SPEC: shapes"),
         (

@@ -143,7 +143,7 @@ fn what_does_not_fit_together_is_refused() {
 #[test]
 fn views_of_an_image_are_averaged_whatever_the_size_of_batches() {
     let data = shapes(3);
-    for crops in [Crops::Ten, Crops::Paper] {
+    for crops in [Crops::Two, Crops::Ten, Crops::Paper] {
         let run = |batch_size, seeds: &[u64]| {
             let mut networks: Vec<Predictor> =
                 seeds.iter().map(|&s| predictor(weights(s), 1)).collect();

@@ -24,7 +24,8 @@ pub(crate) struct EvalArgs {
     /// Part of the data set
     #[arg(long, value_enum, default_value = "val")]
     split: SplitName,
-    /// Views of each image whose probabilities are averaged: 1, 10 or 144
+    /// Views of each image whose probabilities are averaged: 1, 2 (the image and
+    /// its mirror image), 10 or 144
     #[arg(long, value_name = "N", value_parser = crops, default_value = "1")]
     crops: Crops,
     /// Evaluate the first network alone and all together, with 1, 10 and 144 crops each, and
@@ -60,7 +61,7 @@ pub(crate) struct EvalArgs {
 fn crops(text: &str) -> Result<Crops, String> {
     let count = text.parse().ok();
     let found = count.and_then(Crops::of_count);
-    found.ok_or_else(|| "expected 1, 10 or 144".to_owned())
+    found.ok_or_else(|| "expected 1, 2, 10 or 144".to_owned())
 }
 
 pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {

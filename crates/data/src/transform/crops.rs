@@ -22,6 +22,8 @@ pub enum Crops {
     /// What evaluation sees.
     #[default]
     One,
+    /// The same and its mirror image.
+    Two,
     /// Four corners and the middle of the picture at one scale, each also mirrored.
     Ten,
     /// Four scales; of each the left, middle and right square (top, middle and bottom of an
@@ -51,12 +53,13 @@ pub struct CropPlan {
 
 impl Crops {
     /// All protocols.
-    pub const ALL: [Self; 3] = [Self::One, Self::Ten, Self::Paper];
+    pub const ALL: [Self; 4] = [Self::One, Self::Two, Self::Ten, Self::Paper];
 
     /// How many views, mirror images included.
     pub fn count(self) -> usize {
         match self {
             Self::One => 1,
+            Self::Two => 2,
             Self::Ten => 10,
             Self::Paper => 144,
         }
@@ -71,7 +74,7 @@ impl Crops {
     pub fn mirrors(self) -> &'static [Mirror] {
         match self {
             Self::One => &[Mirror::No],
-            Self::Ten | Self::Paper => &[Mirror::No, Mirror::Horizontal],
+            Self::Two | Self::Ten | Self::Paper => &[Mirror::No, Mirror::Horizontal],
         }
     }
 
@@ -99,7 +102,7 @@ impl Crops {
     pub fn plan(self, preprocess: &Preprocess, size: Size) -> Result<CropPlan, DataError> {
         let input = preprocess.size();
         match self {
-            Self::One => {
+            Self::One | Self::Two => {
                 let placement = preprocess.place(size)?;
                 let (scale, window) = (0, placement.window);
                 Ok(CropPlan {
