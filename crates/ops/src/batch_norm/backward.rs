@@ -1,11 +1,14 @@
 //! Gradients, with the statistics of the batch or with frozen ones.
 
-use super::partial::{self, Partials};
+use super::partial::{self, Partials, Totals};
 use super::{Line, Norm, with_line};
 use crate::Activation;
 use crate::relu::pass;
-use crate::tile::{assert_same, cut, pixels};
+use crate::tile::{assert_same, pixels};
 use inception_tensor::{Element, Kept, Pool, Shape, Vectorize, View, ViewMut};
+
+/// Channels that are summed in registers.
+const LANES: usize = 16;
 
 /// Gradients that a backward function writes.
 #[derive(Debug)]
@@ -81,12 +84,14 @@ pub fn backward_train<T: Element, X: Kept>(
     } = partial::split(x.shape(), workspace);
     operands.sums(pool, norm, &mut partials);
     let (offsets, slopes) = coefficients.split_at_mut(c);
-    for (i, (offset, slope)) in offsets.iter_mut().zip(slopes).enumerate() {
-        let (sums, inverse) = (partials.total(i), norm.inverse_std(i));
-        *offset = T::of(sums.first / count);
-        *slope = T::of(sums.second * inverse * inverse / count);
-    }
-    write_vectors(norm, &partials, grads.dgamma, grads.dbeta);
+    partials.totals(pool, |totals| {
+        for (i, (offset, slope)) in offsets.iter_mut().zip(slopes).enumerate() {
+            let (sums, inverse) = (totals.of(i), norm.inverse_std(i));
+            *offset = T::of(sums.first / count);
+            *slope = T::of(sums.second * inverse * inverse / count);
+        }
+        write_vectors(norm, totals, grads.dgamma, grads.dbeta);
+    });
     let Some(dx) = grads.dx else { return };
     let (offsets, slopes) = coefficients.split_at(c);
     let correction = Correction {
@@ -120,7 +125,9 @@ pub fn backward_eval<T: Element, X: Kept>(
     if grads.dgamma.is_some() || grads.dbeta.is_some() {
         let mut partials = partial::split(x.shape(), workspace).partials;
         operands.sums(pool, norm, &mut partials);
-        write_vectors(norm, &partials, grads.dgamma, grads.dbeta);
+        partials.totals(pool, |totals| {
+            write_vectors(norm, totals, grads.dgamma, grads.dbeta);
+        });
     }
     let Some(dx) = grads.dx else { return };
     operands.write(pool, norm, Constant, dx);
@@ -129,15 +136,15 @@ pub fn backward_eval<T: Element, X: Kept>(
 /// `dγ` and `dβ` from the sums of `dz·(x − mean)` and `dz`.
 fn write_vectors<T: Element>(
     norm: &Norm<'_, T>,
-    partials: &Partials<'_, T>,
+    totals: Totals<'_>,
     dgamma: Option<&mut [T]>,
     dbeta: Option<&mut [T]>,
 ) {
     for (c, d) in dgamma.into_iter().flatten().enumerate() {
-        *d = T::of(partials.total(c).second * norm.inverse_std(c));
+        *d = T::of(totals.of(c).second * norm.inverse_std(c));
     }
     for (c, d) in dbeta.into_iter().flatten().enumerate() {
-        *d = T::of(partials.total(c).first);
+        *d = T::of(totals.of(c).first);
     }
 }
 
@@ -194,9 +201,9 @@ impl<T: Element, X: Kept> Operands<'_, T, X> {
     /// `Σ dz` and `Σ dz·(x − mean)` of each channel.
     fn sums(&self, pool: &Pool, norm: &Norm<'_, T>, partials: &mut Partials<'_, T>) {
         let shape = self.x.shape();
-        partials.compute(pool, shape.rows(), |first, rows, sums| {
-            let (plain, weighted) = sums.split_at_mut(shape.c);
-            with_line(norm, |line| {
+        with_line(norm, |line| {
+            partials.compute(pool, shape.rows(), |first, rows, sums| {
+                let (plain, weighted) = sums.split_at_mut(shape.c);
                 pool.sweep(PartSums {
                     operands: *self,
                     line,
@@ -218,8 +225,8 @@ impl<T: Element, X: Kept> Operands<'_, T, X> {
         dx: ViewMut<'_, T>,
     ) {
         let rows = partial::rows_per_part(dx.shape().c);
-        pool.for_each_rows(dx, rows, |first, dx| {
-            with_line(norm, |line| {
+        with_line(norm, |line| {
+            pool.for_each_rows(dx, rows, |first, dx| {
                 pool.sweep(PartGradient {
                     operands: *self,
                     line,
@@ -263,43 +270,67 @@ impl<T: Element, X: Kept> PartSums<'_, T, X> {
     /// Adds `N` pixels, among themselves in `T`.
     #[inline(always)]
     fn add<const N: usize>(&mut self, first: usize) {
-        let Operands { activation, x, dy } = self.operands;
-        let c = x.shape().c;
+        match self.operands.activation {
+            Activation::None => self.add_rows::<N, false>(first),
+            Activation::Relu => self.add_rows::<N, true>(first),
+        }
+    }
+
+    #[inline(always)]
+    fn add_rows<const N: usize, const RELU: bool>(&mut self, first: usize) {
+        let Operands { x, dy, .. } = self.operands;
         let (x, dy): ([_; N], [_; N]) = (pixels(&x, first), pixels(&dy, first));
-        let line = self.line.cut(c);
-        let sums = [&mut *self.plain, &mut *self.weighted];
-        match activation {
-            Activation::None => add_rows(line.mean, x, dy, |_, _, dy| dy, sums),
-            Activation::Relu => {
-                add_rows(line.mean, x, dy, |c, x, dy| pass(line.at(c, x), dy), sums)
+        let (mut c, channels) = (0, self.plain.len());
+        while c + LANES <= channels {
+            self.add_channels::<N, LANES, RELU>(c, x, dy);
+            c += LANES;
+        }
+        for c in c..channels {
+            self.add_channels::<N, 1, RELU>(c, x, dy);
+        }
+    }
+
+    /// Channels `first .. first + L`, taken by value: no memory that they might share has to be
+    /// told apart.
+    #[inline(always)]
+    fn add_channels<const N: usize, const L: usize, const RELU: bool>(
+        &mut self,
+        first: usize,
+        x: [&[X]; N],
+        dy: [&[T]; N],
+    ) {
+        let Line {
+            mean,
+            scales,
+            shifts,
+        } = self.line;
+        let mean: [T; L] = chunk(mean, first);
+        let (scales, shifts): ([T; L], [T; L]) = (chunk(scales, first), chunk(shifts, first));
+        let (mut p, mut w) = ([T::zero(); L], [T::zero(); L]);
+        for (x, dy) in x.into_iter().zip(dy) {
+            let (x, dy): ([X; L], [T; L]) = (chunk(x, first), chunk(dy, first));
+            for i in 0..L {
+                let x = x[i].number::<T>() - mean[i];
+                let d = match RELU {
+                    true => pass(x * scales[i] + shifts[i], dy[i]),
+                    false => dy[i],
+                };
+                p[i] += d;
+                w[i] += d * x;
+            }
+        }
+        for (sums, terms) in [(&mut *self.plain, p), (&mut *self.weighted, w)] {
+            for (sum, term) in sums[first..first + L].iter_mut().zip(terms) {
+                *sum += term.f64();
             }
         }
     }
 }
 
-/// Adds `dz(c, x[j][c], dy[j][c])`, and that times `x[j][c] − mean[c]`, over `j` to the sums.
+/// `L` numbers from `first` on.
 #[inline(always)]
-fn add_rows<T: Element, X: Kept, const N: usize>(
-    mean: &[T],
-    x: [&[X]; N],
-    dy: [&[T]; N],
-    dz: impl Fn(usize, T, T) -> T,
-    [plain, weighted]: [&mut [f64]; 2],
-) {
-    let len = mean.len();
-    let (plain, weighted) = (&mut plain[..len], &mut weighted[..len]);
-    let (x, dy) = (cut(x, len), cut(dy, len));
-    for c in 0..len {
-        let (mut p, mut w) = (T::zero(), T::zero());
-        for (x, dy) in x.iter().zip(dy) {
-            let x = x[c].number();
-            let d = dz(c, x, dy[c]);
-            p += d;
-            w += d * (x - mean[c]);
-        }
-        plain[c] += p.f64();
-        weighted[c] += w.f64();
-    }
+fn chunk<T: Copy, const L: usize>(numbers: &[T], first: usize) -> [T; L] {
+    *numbers[first..].first_chunk().expect("a chunk of numbers")
 }
 
 /// The gradients of consecutive pixels.

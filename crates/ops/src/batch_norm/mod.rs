@@ -99,8 +99,8 @@ pub fn normalize<T: Element, X: Kept>(
     let c = x.shape().c;
     assert_same("batch_norm", x.shape(), y.shape());
     norm.assert_channels(c);
-    pool.for_each_rows(y, partial::rows_per_part(c), |first, y| {
-        with_line(norm, |line| {
+    with_line(norm, |line| {
+        pool.for_each_rows(y, partial::rows_per_part(c), |first, y| {
             pool.kernel().vectorize(Normalize {
                 line,
                 activation,

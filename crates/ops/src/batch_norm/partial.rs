@@ -1,7 +1,7 @@
 //! Sums over pixels as partial sums of fixed parts, in double precision.
 
 use crate::tile::rows_per_tile;
-use inception_tensor::{Element, Pool, Shape, with_scratch};
+use inception_tensor::{Element, Pool, Shape, Vectorize, with_scratch};
 
 /// Pixels in a part, at least: per-channel work at its ends must stay a small part.
 const MIN_ROWS: usize = 64;
@@ -95,17 +95,47 @@ impl<T: Element> Partials<'_, T> {
         });
     }
 
-    /// The sums of channel `c` over all parts, in their order.
-    pub(super) fn total(&self, c: usize) -> Sums {
-        let n = self.channels;
-        let mut total = Sums {
-            first: 0.0,
-            second: 0.0,
-        };
-        for part in self.parts.chunks(SUMS * 2 * n) {
-            total.first += part[c].f64() + part[2 * n + c].f64();
-            total.second += part[n + c].f64() + part[3 * n + c].f64();
+    /// Calls `f` with the sums of each channel over all parts, in their order.
+    pub(super) fn totals<R>(&self, pool: &Pool, f: impl FnOnce(Totals<'_>) -> R) -> R {
+        with_scratch(SUMS * self.channels, |sums: &mut [f64]| {
+            sums.fill(0.0);
+            for part in self.parts.chunks_exact(sums.len().max(1) * 2) {
+                pool.sweep(AddPart { sums, part });
+            }
+            f(Totals(sums.split_at(self.channels)))
+        })
+    }
+}
+
+/// The sums of all channels.
+#[derive(Clone, Copy)]
+pub(super) struct Totals<'a>((&'a [f64], &'a [f64]));
+
+impl Totals<'_> {
+    /// Those of channel `c`.
+    pub(super) fn of(&self, c: usize) -> Sums {
+        let (first, second) = self.0;
+        Sums {
+            first: first[c],
+            second: second[c],
         }
-        total
+    }
+}
+
+/// Adds the sums of a part, each as two numbers.
+struct AddPart<'a, T> {
+    sums: &'a mut [f64],
+    part: &'a [T],
+}
+
+impl<T: Element> Vectorize for AddPart<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (high, low) = self.part.split_at(self.sums.len());
+        for ((sum, high), low) in self.sums.iter_mut().zip(high).zip(low) {
+            *sum += high.f64() + low.f64();
+        }
     }
 }

@@ -40,14 +40,16 @@ pub fn statistics<T: Element, X: Kept>(
         });
     });
     let count = pixels as f64;
-    for (c, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
-        let sums = partials.total(c);
-        let offset = sums.first / count;
-        *mean = T::of(x.row(0)[c].number::<f64>() + offset);
-        let centred = sums.second / count - offset * offset;
-        // Rounding may leave a constant channel below 0; a NaN stays.
-        *var = T::of(if centred < 0.0 { 0.0 } else { centred });
-    }
+    partials.totals(pool, |totals| {
+        for (c, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
+            let sums = totals.of(c);
+            let offset = sums.first / count;
+            *mean = T::of(x.row(0)[c].number::<f64>() + offset);
+            let centred = sums.second / count - offset * offset;
+            // Rounding may leave a constant channel below 0; a NaN stays.
+            *var = T::of(if centred < 0.0 { 0.0 } else { centred });
+        }
+    });
 }
 
 /// Adds the deviations of a part from the first pixel, and their squares, four pixels at a
