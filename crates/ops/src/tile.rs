@@ -136,6 +136,13 @@ pub(crate) fn cut<T, const N: usize>(mut rows: [&[T]; N], len: usize) -> [&[T]; 
     rows
 }
 
+/// `N` numbers from `first` on, by value: a loop over them has no memory to tell apart from
+/// what it writes, so they stay in registers.
+#[inline(always)]
+pub(crate) fn chunk<T: Copy, const N: usize>(numbers: &[T], first: usize) -> [T; N] {
+    *numbers[first..].first_chunk().expect("a chunk of numbers")
+}
+
 /// Pixels `first .. first + N` of `x`.
 #[inline(always)]
 pub(crate) fn pixels<'a, T, const N: usize>(x: &View<'a, T>, first: usize) -> [&'a [T]; N] {

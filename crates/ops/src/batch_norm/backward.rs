@@ -4,7 +4,7 @@ use super::partial::{self, Partials, Totals};
 use super::{Line, Norm, with_line};
 use crate::Activation;
 use crate::relu::pass;
-use crate::tile::{assert_same, pixels};
+use crate::tile::{assert_same, chunk, pixels};
 use inception_tensor::{Element, Kept, Pool, Shape, Vectorize, View, ViewMut};
 
 /// Channels that are summed in registers.
@@ -325,12 +325,6 @@ impl<T: Element, X: Kept> PartSums<'_, T, X> {
             }
         }
     }
-}
-
-/// `L` numbers from `first` on.
-#[inline(always)]
-fn chunk<T: Copy, const L: usize>(numbers: &[T], first: usize) -> [T; L] {
-    *numbers[first..].first_chunk().expect("a chunk of numbers")
 }
 
 /// The gradients of consecutive pixels.

@@ -2,9 +2,13 @@
 
 use super::Grid;
 use crate::Window;
-use crate::tile::rows_per_tile;
+use crate::tile::{chunk, rows_per_tile};
 use inception_tensor::{Element, Pool, Shape, Vectorize, View, ViewMut};
+use smallvec::SmallVec;
 use std::ops::Range;
+
+/// Channels that are summed in registers.
+const CHANNELS: usize = 32;
 
 /// `dx`: each gradient goes to the pixel that won.
 ///
@@ -60,14 +64,6 @@ struct Claim<'a, T> {
     winners: &'a [u8],
 }
 
-impl<T> Claim<'_, T> {
-    const NOBODY: Self = Self {
-        place: 0,
-        dy: &[],
-        winners: &[],
-    };
-}
-
 impl<T: Element> Vectorize for Gather<'_, T> {
     type Output = ();
 
@@ -86,18 +82,17 @@ impl<T: Element> Vectorize for Gather<'_, T> {
 
 impl<T: Element> Gather<'_, T> {
     /// The gradients of some columns of row `iy` of image `n`, the first of which is pixel
-    /// `at` of the tile: windows by rows and columns, four at a time.
+    /// `at` of the tile: windows by rows and columns.
     #[inline(always)]
     fn line(&mut self, [n, iy]: [usize; 2], pixels: Range<usize>, at: usize) {
         let (dy, winners, Grid { rows, columns }) = (self.dy, self.winners, self.grid);
         let y = dy.shape();
         let over = rows.windows(iy, y.h);
         let mut across = columns.windows(pixels.start, y.w);
+        let mut claims: SmallVec<[Claim<'_, T>; 9]> = SmallVec::new();
         for (i, ix) in pixels.enumerate() {
             columns.slide(&mut across, ix, y.w);
-            let (mut held, mut count) = ([Claim::NOBODY; 4], 0);
-            let dx = self.dx.row_mut(at + i);
-            let mut sum = Sum { dx, begun: false };
+            claims.clear();
             for oy in over.clone() {
                 let Some(ky) = rows.place(oy, iy) else {
                     continue;
@@ -107,73 +102,43 @@ impl<T: Element> Gather<'_, T> {
                         continue;
                     };
                     let o = (n * y.h + oy) * y.w + ox;
-                    held[count] = Claim {
+                    claims.push(Claim {
                         place: (ky * columns.kernel + kx) as u8,
                         dy: dy.row(o),
                         winners: &winners[o * y.c..][..y.c],
-                    };
-                    count += 1;
-                    if count == held.len() {
-                        sum.add(held);
-                        count = 0;
-                    }
+                    });
                 }
             }
-            match held {
-                [a, ..] if count == 1 => sum.add([a]),
-                [a, b, ..] if count == 2 => sum.add([a, b]),
-                [a, b, c, _] if count == 3 => sum.add([a, b, c]),
-                _ => sum.end(),
+            grant(&claims, self.dx.row_mut(at + i));
+        }
+    }
+}
+
+/// The gradients of the windows that a pixel won, some channels at a time; the last may be some
+/// of those before once more.
+#[inline(always)]
+fn grant<T: Element>(claims: &[Claim<'_, T>], dx: &mut [T]) {
+    match dx.len() {
+        CHANNELS.. => grant_chunks::<T, CHANNELS>(claims, dx),
+        _ => grant_chunks::<T, 1>(claims, dx),
+    }
+}
+
+#[inline(always)]
+fn grant_chunks<T: Element, const N: usize>(claims: &[Claim<'_, T>], dx: &mut [T]) {
+    let (c, mut start) = (dx.len(), 0);
+    while start < c {
+        start = start.min(c - N);
+        let mut sum = [T::zero(); N];
+        for claim in claims {
+            let (dy, winners): ([T; N], [u8; N]) =
+                (chunk(claim.dy, start), chunk(claim.winners, start));
+            for i in 0..N {
+                let won = winners[i] == claim.place;
+                sum[i] += if won { dy[i] } else { T::zero() };
             }
         }
-    }
-}
-
-/// The gradients of the windows that a pixel won.
-struct Sum<'a, T> {
-    dx: &'a mut [T],
-    /// Whether `dx` holds anything yet.
-    begun: bool,
-}
-
-impl<T: Element> Sum<'_, T> {
-    #[inline(always)]
-    fn add<const N: usize>(&mut self, claims: [Claim<'_, T>; N]) {
-        match std::mem::replace(&mut self.begun, true) {
-            true => self.add_to(claims, |sum| sum),
-            false => self.add_to(claims, |_| T::zero()),
-        }
-    }
-
-    /// `start(what dx holds)` is what is added to.
-    #[inline(always)]
-    fn add_to<const N: usize>(&mut self, mut claims: [Claim<'_, T>; N], start: impl Fn(T) -> T) {
-        let c = self.dx.len();
-        let dx = &mut self.dx[..c];
-        for claim in &mut claims {
-            claim.dy = &claim.dy[..c];
-            claim.winners = &claim.winners[..c];
-        }
-        #[allow(
-            clippy::needless_range_loop,
-            reason = "an iterator hides from the compiler that all slices end together; it then \
-                      checks each index, and leaves the last vectors of every pixel to scalar code"
-        )]
-        for i in 0..c {
-            dx[i] = claims.iter().fold(start(dx[i]), |sum, claim| {
-                // Read in any case, so that the choice needs no branch.
-                let d = claim.dy[i];
-                let won = claim.winners[i] == claim.place;
-                sum + if won { d } else { T::zero() }
-            });
-        }
-    }
-
-    /// No window is left.
-    #[inline(always)]
-    fn end(&mut self) {
-        if !self.begun {
-            self.dx.fill(T::zero());
-        }
+        dx[start..start + N].copy_from_slice(&sum);
+        start += N;
     }
 }

@@ -4,7 +4,7 @@
 //! stay in registers, and serve every window that the row belongs to.
 
 use crate::pooling::Axis;
-use crate::tile::rows_per_tile;
+use crate::tile::{chunk, rows_per_tile};
 use inception_tensor::{Element, Shape, Stored, Vectorize, View, ViewMut};
 use std::marker::PhantomData;
 use std::ops::Add;
@@ -343,8 +343,7 @@ impl<T: Copy> Lines<'_, T> {
 
     #[inline(always)]
     fn pixel<const N: usize>(&self, row: usize) -> [T; N] {
-        let found = self.x.row(row)[self.start..].first_chunk();
-        *found.expect("as many channels as a chunk has")
+        chunk(self.x.row(row), self.start)
     }
 }
 
