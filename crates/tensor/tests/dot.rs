@@ -243,7 +243,7 @@ proptest! {
 }
 
 /// Rows of whole chunks at even distances, which tiles may read where they lie: whole blocks of
-/// 16, the last one ragged, and ones whose distance changes in the middle.
+/// 16, the last one ragged, and ones whose distance changes between registers or within one.
 #[test]
 fn rows_at_even_distances_are_multiplied_as_any_others() {
     for (rows, taps, turn) in [
@@ -251,6 +251,7 @@ fn rows_at_even_distances_are_multiplied_as_any_others() {
         (80, 3, 80),
         (53, 2, 53),
         (96, 2, 48),
+        (80, 2, 37),
         (32, 1, 7),
     ] {
         let case = Case {

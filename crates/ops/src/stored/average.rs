@@ -1,9 +1,10 @@
 //! Averages of stored maps.
 
 use super::{Scale, rows_of_a_tile};
-use crate::average::{Grid, Windows};
+use crate::average::{Cover, Grid, Windows};
+use crate::tile::chunk;
 use crate::{PadCount, Window, adaptive_avg_pool as adaptive, avg_pool as sliding};
-use inception_tensor::{Bf16, Pool, Shape, Stored, Vectorize, View, ViewMut, with_scratch};
+use inception_tensor::{Bf16, Pool, Shape, Stored, Vectorize, View, ViewMut};
 
 /// The mean of each window, stored as `x` is; see [`avg_pool::forward`](sliding::forward).
 ///
@@ -73,19 +74,21 @@ fn average<S: Stored, U: Stored, W: Windows>(
     let whole = y.shape();
     let reads = (x.shape().rows() / whole.rows().max(1)).max(1);
     pool.for_each_rows(y, rows_of_a_tile(whole.c * reads), |first, block| {
-        with_scratch(whole.c, |sums: &mut [f32]| {
-            pool.kernel().vectorize(Average {
-                grid,
-                line,
-                whole,
-                x,
-                first,
-                sums,
-                block,
-            });
+        pool.kernel().vectorize(Average {
+            grid,
+            line,
+            whole,
+            x,
+            first,
+            block,
         });
     });
 }
+
+/// Channels whose sums stay in registers.
+const CHANNELS: usize = 64;
+/// The same of narrow maps.
+const NARROW: usize = 16;
 
 /// Consecutive pixels of the output.
 struct Average<'a, S, U, W> {
@@ -94,8 +97,6 @@ struct Average<'a, S, U, W> {
     whole: Shape,
     x: View<'a, S>,
     first: usize,
-    /// Room for a pixel.
-    sums: &'a mut [f32],
     block: ViewMut<'a, U>,
 }
 
@@ -104,28 +105,60 @@ impl<S: Stored, U: Stored, W: Windows> Vectorize for Average<'_, S, U, W> {
 
     #[inline(always)]
     fn run(mut self) {
+        let Shape { h, w, c, .. } = self.whole;
+        for r in 0..self.block.shape().n {
+            let at = self.first + r;
+            let (oy, ox) = (at / w % h, at % w);
+            let under = Under {
+                n: at / w / h,
+                rows: self.grid.rows.cover(oy),
+                columns: self.grid.columns.cover(ox),
+            };
+            match c {
+                CHANNELS.. => self.chunks::<CHANNELS>(r, &under),
+                NARROW.. => self.chunks::<NARROW>(r, &under),
+                _ => self.chunks::<1>(r, &under),
+            }
+        }
+    }
+}
+
+/// What a window lies on.
+struct Under {
+    n: usize,
+    rows: Cover,
+    columns: Cover,
+}
+
+impl<S: Stored, U: Stored, W: Windows> Average<'_, S, U, W> {
+    /// All channels of pixel `r` of the block, `N` at a time; the last may be some of those before
+    /// once more.
+    #[inline(always)]
+    fn chunks<const N: usize>(&mut self, r: usize, under: &Under) {
         let Line {
             zero,
             factor,
             shift,
         } = self.line;
-        let Shape { h, w, .. } = self.whole;
-        for r in 0..self.block.shape().n {
-            let at = self.first + r;
-            let (n, oy, ox) = (at / w / h, at / w % h, at % w);
-            let (rows, columns) = (self.grid.rows.cover(oy), self.grid.columns.cover(ox));
-            self.sums.fill(0.0);
-            for iy in rows.pixels.clone() {
-                for ix in columns.pixels.clone() {
-                    for (sum, x) in self.sums.iter_mut().zip(self.x.pixel(n, iy, ix)) {
-                        *sum += x.decode() - zero;
+        let count = (under.rows.count * under.columns.count) as f32;
+        let (c, mut start) = (self.whole.c, 0);
+        while start < c {
+            start = start.min(c - N);
+            let mut sums = [0.0; N];
+            for iy in under.rows.pixels.clone() {
+                for ix in under.columns.pixels.clone() {
+                    let x: [S; N] = chunk(self.x.pixel(under.n, iy, ix), start);
+                    for i in 0..N {
+                        sums[i] += x[i].decode() - zero;
                     }
                 }
             }
-            let count = (rows.count * columns.count) as f32;
-            for (y, sum) in self.block.row_mut(r).iter_mut().zip(&*self.sums) {
-                *y = U::encode(sum / count * factor + shift);
+            let mut means = [U::encode(0.0); N];
+            for i in 0..N {
+                means[i] = U::encode(sums[i] / count * factor + shift);
             }
+            self.block.row_mut(r)[start..start + N].copy_from_slice(&means);
+            start += N;
         }
     }
 }

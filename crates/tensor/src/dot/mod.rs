@@ -327,9 +327,14 @@ impl<S: Stored> Job<'_, S> {
         all.skip(block.panels.start).take(block.panels.len())
     }
 
-    /// Hands `work` the addresses, with exposed provenance, of a block's pieces.
+    /// Hands `work` the addresses, with exposed provenance, of `count` pieces.
     #[cfg(target_arch = "x86_64")]
-    fn with_addresses(&self, offsets: &[u32], work: impl FnOnce(&[usize])) {
+    fn with_addresses(
+        &self,
+        offsets: impl Iterator<Item = u32>,
+        count: usize,
+        work: impl FnOnce(&[usize]),
+    ) {
         let DotRows {
             data,
             width,
@@ -340,8 +345,8 @@ impl<S: Stored> Job<'_, S> {
             outside.fill(padding);
             let outside = outside.as_ptr().expose_provenance();
             let data = data.as_ptr().expose_provenance();
-            with_scratch(offsets.len(), |addresses: &mut [usize]| {
-                for (address, &offset) in addresses.iter_mut().zip(offsets) {
+            with_scratch(count, |addresses: &mut [usize]| {
+                for (address, offset) in addresses.iter_mut().zip(offsets) {
                     *address = match offset {
                         PADDING => outside,
                         offset => data + offset as usize * size_of::<S>(),
@@ -355,7 +360,7 @@ impl<S: Stored> Job<'_, S> {
     /// Computes a block by the instruction of `S`.
     #[cfg(target_arch = "x86_64")]
     fn vectors(&self, dot: Dot, block: &Block, offsets: &[u32]) {
-        self.with_addresses(offsets, |addresses| {
+        self.with_addresses(offsets.iter().copied(), offsets.len(), |addresses| {
             for (target, panel) in self.panels(block) {
                 for row in (0..block.count).step_by(Dot::ROWS) {
                     let tile = DotTile {

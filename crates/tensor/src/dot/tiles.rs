@@ -5,6 +5,7 @@ use crate::kernel::PANEL;
 use crate::kernel::amx::{self, Amx, AmxTile, CHUNK, Contents, Part, Piece, REGISTER_ROWS};
 use crate::{PADDING, Stored, with_scratch};
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// The most rows of a task.
 const MOST_ROWS: usize = 128;
@@ -30,83 +31,99 @@ pub(super) fn task(threads: usize, count: usize, bytes: usize) -> (usize, usize)
 struct Left {
     pieces: SmallVec<[Piece; 128]>,
     of_a_register: usize,
-    /// Chunks of a piece, and bytes between them.
+    /// Chunks of a piece.
     chunks: usize,
-    step: usize,
 }
 
 impl<S: Stored> Job<'_, S> {
-    /// Computes a block by tiles: of rows where they lie if each register's are whole chunks at
-    /// one distance, else of copies of them.
+    /// Computes a block by tiles: of each register's rows where they lie if they are whole chunks
+    /// at one distance, else of copies of them.
     pub(super) fn tiles(&self, amx: Amx, block: &Block, offsets: &[u32]) {
-        if let Some(left) = self.in_place(block, offsets) {
-            return self.multiply(amx, block, &left);
-        }
+        let (taps, bytes) = (self.rows.taps, self.rows.width * size_of::<S>());
         let words = self.targets.first().map_or(0, |target| target.words);
-        let (chunks, registers) = (words / CHUNK_WORDS, block.count.div_ceil(REGISTER_ROWS));
-        let parts: SmallVec<[Part; 64]> =
-            amx::parts(self.rows.taps, self.rows.width * size_of::<S>()).collect();
-        self.with_addresses(offsets, |addresses| {
-            with_scratch(chunks * registers, |copies: &mut [Contents]| {
-                for (i, copy) in copies.chunks_exact_mut(chunks).enumerate() {
-                    let row = i * REGISTER_ROWS;
-                    // SAFETY:
-                    // - `amx` proves the instructions;
-                    // - the addresses are those of padding, or of offsets that `run` found
-                    //   inside the data, `width` numbers each, for `count` rows of each tap.
-                    unsafe {
-                        amx::gather(
-                            addresses.as_ptr().wrapping_add(row),
-                            block.count,
-                            REGISTER_ROWS.min(block.count - row),
-                            &parts,
-                            copy,
-                        );
-                    }
+        let chunks = words / CHUNK_WORDS;
+        let whole = bytes.is_multiple_of(CHUNK);
+        let mut left = Left {
+            pieces: SmallVec::new(),
+            of_a_register: if whole { taps } else { 1 },
+            chunks: if whole { bytes / CHUNK } else { chunks },
+        };
+        let registers = block.count.div_ceil(REGISTER_ROWS);
+        let parts: SmallVec<[Part; 64]> = amx::parts(taps, bytes).collect();
+        with_scratch(chunks * registers, |copies: &mut [Contents]| {
+            for (i, copy) in copies.chunks_exact_mut(chunks).enumerate() {
+                let row = i * REGISTER_ROWS;
+                let rows = row..block.count.min(row + REGISTER_ROWS);
+                if whole && self.in_place(block, offsets, rows.clone(), &mut left.pieces) {
+                    continue;
                 }
+                self.copy(amx, block, offsets, rows, &parts, copy);
                 let piece = |copy: &[Contents]| Piece {
                     first: copy.as_ptr().cast(),
                     pitch: CHUNK,
+                    step: size_of::<Contents>(),
                 };
-                let left = Left {
-                    pieces: copies.chunks_exact(chunks).map(piece).collect(),
-                    of_a_register: 1,
-                    chunks,
-                    step: CHUNK * REGISTER_ROWS,
-                };
-                self.multiply(amx, block, &left);
-            });
+                left.pieces
+                    .extend(copy.chunks_exact(left.chunks).map(piece));
+            }
+            self.multiply(amx, block, &left);
         });
     }
 
-    /// The rows of a block as they are, if tiles can read them so.
-    fn in_place(&self, block: &Block, offsets: &[u32]) -> Option<Left> {
-        let bytes = self.rows.width * size_of::<S>();
-        let whole = bytes.is_multiple_of(CHUNK) && block.count.is_multiple_of(REGISTER_ROWS);
-        if !whole || offsets.contains(&PADDING) {
-            return None;
+    /// Copies some rows of a block into the order of a register.
+    fn copy(
+        &self,
+        _: Amx,
+        block: &Block,
+        offsets: &[u32],
+        rows: Range<usize>,
+        parts: &[Part],
+        copy: &mut [Contents],
+    ) {
+        let of_rows = offsets
+            .chunks_exact(block.count)
+            .flat_map(|of_tap| &of_tap[rows.clone()]);
+        self.with_addresses(of_rows.copied(), self.rows.taps * rows.len(), |addresses| {
+            // SAFETY:
+            // - `Amx` proves the instructions;
+            // - the addresses are those of padding, or of offsets that `run` found inside the
+            //   data, `width` numbers each, for all rows of each tap.
+            unsafe { amx::gather(addresses.as_ptr(), rows.len(), rows.len(), parts, copy) };
+        });
+    }
+
+    /// Adds the pieces of some rows of a block as they are, if a register can read them so; else
+    /// nothing.
+    fn in_place(
+        &self,
+        block: &Block,
+        offsets: &[u32],
+        rows: Range<usize>,
+        pieces: &mut SmallVec<[Piece; 128]>,
+    ) -> bool {
+        if rows.len() < REGISTER_ROWS {
+            return false;
         }
-        let mut pieces = SmallVec::new();
-        for row in (0..block.count).step_by(REGISTER_ROWS) {
-            for tap in 0..self.rows.taps {
-                let rows = &offsets[tap * block.count + row..][..REGISTER_ROWS];
-                let distance = rows[1].checked_sub(rows[0])?;
-                let even = |pair: &[u32]| pair[1].checked_sub(pair[0]) == Some(distance);
-                if !rows.windows(2).all(even) {
-                    return None;
-                }
-                pieces.push(Piece {
-                    first: self.rows.data[rows[0] as usize..].as_ptr().cast(),
-                    pitch: distance as usize * size_of::<S>(),
-                });
+        let before = pieces.len();
+        for of_tap in offsets.chunks_exact(block.count) {
+            let rows = &of_tap[rows.clone()];
+            let distance = rows[1].wrapping_sub(rows[0]);
+            let ordered = rows[0] <= rows[1] && !rows.contains(&PADDING);
+            if !ordered
+                || rows
+                    .windows(2)
+                    .any(|pair| pair[1].wrapping_sub(pair[0]) != distance)
+            {
+                pieces.truncate(before);
+                return false;
             }
+            pieces.push(Piece {
+                first: self.rows.data[rows[0] as usize..].as_ptr().cast(),
+                pitch: distance as usize * size_of::<S>(),
+                step: CHUNK,
+            });
         }
-        Some(Left {
-            pieces,
-            of_a_register: self.rows.taps,
-            chunks: bytes / CHUNK,
-            step: CHUNK,
-        })
+        true
     }
 
     fn multiply(&self, amx: Amx, block: &Block, left: &Left) {
@@ -118,7 +135,6 @@ impl<S: Stored> Job<'_, S> {
                 let tile = AmxTile {
                     // Where there is no second half, nothing is written of its products.
                     a: [upper, if lower.is_empty() { upper } else { lower }],
-                    step: left.step,
                     b: target.packed.wrapping_add(panel * target.words * PANEL),
                     chunks: left.chunks,
                 };

@@ -39,6 +39,8 @@ pub(crate) struct Piece {
     pub(crate) first: *const u8,
     /// Bytes between rows.
     pub(crate) pitch: usize,
+    /// Bytes between a row's chunks.
+    pub(crate) step: usize,
 }
 
 /// A tile whose left operand lies in pieces.
@@ -46,8 +48,6 @@ pub(crate) struct Piece {
 pub(crate) struct AmxTile<'a> {
     /// The pieces of the first 16 rows, and of the others.
     pub(crate) a: [&'a [Piece]; 2],
-    /// Bytes between a row's chunks.
-    pub(crate) step: usize,
     /// A panel, `[pieces·chunks·CHUNK/4][PANEL]` words.
     pub(crate) b: *const u32,
     /// Chunks of [`CHUNK`] bytes that each piece is cut into.
@@ -137,8 +137,8 @@ macro_rules! products {
             concat!($instruction, " tmm0, tmm4, tmm6"),
             "tileloadd tmm5, [{lower} + {lower_pitch}]",
             concat!($instruction, " tmm1, tmm4, tmm7"),
-            "add {upper}, {step}",
-            "add {lower}, {step}",
+            "add {upper}, {upper_step}",
+            "add {lower}, {lower_step}",
             "add {b}, 2048",
             concat!($instruction, " tmm2, tmm5, tmm6"),
             concat!($instruction, " tmm3, tmm5, tmm7"),
@@ -146,9 +146,10 @@ macro_rules! products {
             "jnz 2b",
             upper = inout(reg) $upper.first => _,
             upper_pitch = in(reg) $upper.pitch,
+            upper_step = in(reg) $upper.step,
             lower = inout(reg) $lower.first => _,
             lower_pitch = in(reg) $lower.pitch,
-            step = in(reg) $tile.step,
+            lower_step = in(reg) $lower.step,
             b = inout(reg) $b,
             line = in(reg) PANEL * 4,
             chunks = inout(reg) $tile.chunks => _,
