@@ -11,6 +11,7 @@ fn the_list_of_models() {
     simple-inception       3×32×32         10    3.90 M       –  305.27 M  610.53 M  one Inception module without activations, as it is taught             Inception module of Szegedy et al. 2014, figure 2b
     inception-small        1×28×28         10  346.19 k       –   25.25 M   50.51 M  three Inception modules with batch norm, for 28 to 32 pixels          this project
     inception-mini         1×28×28         10  536.11 k       –   58.23 M  116.46 M  four modules of 1×1 beside 3×3 with batch norm, for 28 to 32 pixels   this project; modules of Zhang et al. 2017
+    inception-midi         1×28×28         10    1.74 M       –  144.34 M  288.67 M  inception-mini with modules of twice the width                        this project; modules of Zhang et al. 2017
     googlenet              3×224×224     1000    7.00 M  6.38 M    1.58 G    3.17 G  GoogLeNet as published: local response norm, 5×5 branch               Szegedy et al. 2014, Going Deeper with Convolutions
     googlenet-bn           3×224×224     1000    7.01 M  6.38 M    1.58 G    3.17 G  GoogLeNet as published, with batch norm                               Szegedy et al. 2014; Ioffe and Szegedy 2015
     googlenet-torchvision  3×224×224     1000    6.62 M  6.38 M    1.50 G    3.00 G  GoogLeNet as torchvision has it: batch norm, 3×3 in the third branch  torchvision googlenet.py

@@ -30,7 +30,7 @@ pub struct ModelInfo {
     pub(crate) build: Build,
 }
 
-static REGISTRY: [ModelInfo; 14] = [
+static REGISTRY: [ModelInfo; 15] = [
     ModelInfo {
         name: "simple-inception",
         about: "one Inception module without activations, as it is taught",
@@ -60,6 +60,16 @@ static REGISTRY: [ModelInfo; 14] = [
         has_aux: false,
         dropout: 0.0,
         build: |b, options| Ok(Box::new(InceptionMini::new(b, options))),
+    },
+    ModelInfo {
+        name: "inception-midi",
+        about: "inception-mini with modules of twice the width",
+        source: "this project; modules of Zhang et al. 2017",
+        input: [1, 28, 28],
+        classes: 10,
+        has_aux: false,
+        dropout: 0.0,
+        build: |b, options| Ok(Box::new(InceptionMini::wide(b, options))),
     },
     ModelInfo {
         name: "googlenet",

@@ -27,7 +27,7 @@ const fn recipe(name: &'static str, text: &'static str) -> Recipe {
     Recipe { name, text }
 }
 
-const RECIPES: [Recipe; 10] = [
+const RECIPES: [Recipe; 11] = [
     recipe("shapes", include_str!("../recipes/shapes.toml")),
     recipe(
         "fashion-mnist",
@@ -35,6 +35,10 @@ const RECIPES: [Recipe; 10] = [
     ),
     recipe("cifar", include_str!("../recipes/cifar.toml")),
     recipe("photographs", include_str!("../recipes/photographs.toml")),
+    recipe(
+        "fashion-mnist-long",
+        include_str!("../recipes/fashion-mnist-long.toml"),
+    ),
     recipe("fine-tune", include_str!("../recipes/fine-tune.toml")),
     recipe(
         "googlenet-paper",

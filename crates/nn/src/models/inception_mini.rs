@@ -27,17 +27,27 @@ pub struct InceptionMini {
 const POOL: Window = Window::square(3).stride(2).ceil();
 
 impl InceptionMini {
-    /// Registers the parameters.
+    /// Registers the parameters of `inception-mini`, half a million.
     pub fn new(b: &mut Builder<'_>, options: &Resolved) -> Self {
+        Self::of(b, options, [[32, 64], [32, 96], [64, 128], [64, 128]])
+    }
+
+    /// Registers the parameters of `inception-midi`, whose modules are twice as wide.
+    pub fn wide(b: &mut Builder<'_>, options: &Resolved) -> Self {
+        Self::of(b, options, [[64, 128], [64, 128], [128, 256], [128, 256]])
+    }
+
+    fn of(b: &mut Builder<'_>, options: &Resolved, widths: [[usize; 2]; 4]) -> Self {
+        let [m3a, m3b, m4a, m4b] = widths.map(module);
         let rows = [
-            conv("conv1", keep(3, 3), 32),         // 28×28
-            conv("conv2", keep(3, 3), 64),         // 28×28
-            max_pool("maxpool1", POOL),            // 14×14
-            block("inception3a", module(32, 64)),  // 14×14×96
-            block("inception3b", module(32, 96)),  // 14×14×128
-            max_pool("maxpool2", POOL),            // 7×7
-            block("inception4a", module(64, 128)), // 7×7×192
-            block("inception4b", module(64, 128)), // 7×7×192
+            conv("conv1", keep(3, 3), 32), // 28×28
+            conv("conv2", keep(3, 3), 64), // 28×28
+            max_pool("maxpool1", POOL),    // 14×14
+            block("inception3a", m3a),
+            block("inception3b", m3b),
+            max_pool("maxpool2", POOL), // 7×7
+            block("inception4a", m4a),
+            block("inception4b", m4b),
         ];
         let trunk = Chain::new(b, ConvStyle::BatchNorm, options.input[0], &rows);
         let head = PooledClassifier::new(b, "fc", trunk.c_out(), options);
@@ -45,8 +55,8 @@ impl InceptionMini {
     }
 }
 
-/// 1×1 beside 3×3.
-fn module(c1: usize, c3: usize) -> Vec<Branch> {
+/// 1×1 beside 3×3, of so many channels.
+fn module([c1, c3]: [usize; 2]) -> Vec<Branch> {
     vec![
         vec![conv("branch1", keep(1, 1), c1)],
         vec![conv("branch2", keep(3, 3), c3)],
@@ -55,7 +65,7 @@ fn module(c1: usize, c3: usize) -> Vec<Branch> {
 
 impl Network for InceptionMini {
     fn forward(&self, images: Var, ctx: &mut Ctx<'_>) -> Result<Outputs, GraphError> {
-        let x = self.trunk.forward(images, ctx)?; // [n, 7, 7, 192]
+        let x = self.trunk.forward(images, ctx)?; // [n, 7, 7, c]
         self.head.forward(x, vec![], ctx) // [n, 1, 1, classes]
     }
 }

@@ -22,7 +22,7 @@ pub fn small_models() -> Vec<Model> {
         .map(|info| {
             let side = match info.name {
                 "simple-inception" => 8,
-                "inception-small" | "inception-mini" => 12,
+                "inception-small" | "inception-mini" | "inception-midi" => 12,
                 "googlenet" | "googlenet-bn" => 80,
                 "googlenet-torchvision" | "googlenet-slim" | "bn-inception" => 48,
                 // Its auxiliary head needs the whole of it.
