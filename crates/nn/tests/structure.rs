@@ -199,7 +199,7 @@ fn state_dict_keys_of_our_own_models_stay() {
     for (name, expected) in [
         ("inception-small", include_str!("keys/inception-small.txt")),
         ("inception-mini", include_str!("keys/inception-mini.txt")),
-        ("inception-midi", include_str!("keys/inception-mini.txt")),
+        ("inception-midi", include_str!("keys/inception-midi.txt")),
         ("googlenet-bn", include_str!("keys/googlenet-bn.txt")),
     ] {
         assert_eq!(keys(&model(name)).join("\n"), expected.trim_end(), "{name}");
