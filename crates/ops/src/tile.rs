@@ -143,6 +143,15 @@ pub(crate) fn chunk<T: Copy, const N: usize>(numbers: &[T], first: usize) -> [T;
     *numbers[first..].first_chunk().expect("a chunk of numbers")
 }
 
+/// Where the chunks of `N` of at least as many numbers start; the last may hold some of those
+/// before once more.
+#[inline(always)]
+pub(crate) fn starts<const N: usize>(numbers: usize) -> impl Iterator<Item = usize> {
+    (0..numbers)
+        .step_by(N)
+        .map(move |start| start.min(numbers - N))
+}
+
 /// Pixels `first .. first + N` of `x`.
 #[inline(always)]
 pub(crate) fn pixels<'a, T, const N: usize>(x: &View<'a, T>, first: usize) -> [&'a [T]; N] {

@@ -2,7 +2,7 @@
 
 use super::Grid;
 use crate::Window;
-use crate::tile::{chunk, rows_per_tile};
+use crate::tile::{chunk, rows_per_tile, starts};
 use inception_tensor::{Element, Pool, Shape, Vectorize, View, ViewMut};
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -114,8 +114,7 @@ impl<T: Element> Gather<'_, T> {
     }
 }
 
-/// The gradients of the windows that a pixel won, some channels at a time; the last may be some
-/// of those before once more.
+/// The gradients of the windows that a pixel won, some channels at a time.
 #[inline(always)]
 fn grant<T: Element>(claims: &[Claim<'_, T>], dx: &mut [T]) {
     match dx.len() {
@@ -126,9 +125,7 @@ fn grant<T: Element>(claims: &[Claim<'_, T>], dx: &mut [T]) {
 
 #[inline(always)]
 fn grant_chunks<T: Element, const N: usize>(claims: &[Claim<'_, T>], dx: &mut [T]) {
-    let (c, mut start) = (dx.len(), 0);
-    while start < c {
-        start = start.min(c - N);
+    for start in starts::<N>(dx.len()) {
         let mut sum = [T::zero(); N];
         for claim in claims {
             let (dy, winners): ([T; N], [u8; N]) =
@@ -139,6 +136,5 @@ fn grant_chunks<T: Element, const N: usize>(claims: &[Claim<'_, T>], dx: &mut [T
             }
         }
         dx[start..start + N].copy_from_slice(&sum);
-        start += N;
     }
 }

@@ -1,11 +1,10 @@
 //! Maxima and who won.
 
 use super::Grid;
-use super::walk::{Reals, Walk, pixels_of_a_task, suits};
+use super::walk::{Reals, maxima, suits};
 use crate::Window;
 use crate::tile::{cut, rows_per_tile};
 use inception_tensor::{Element, Pool, Shape, Vectorize, View, ViewMut};
-use std::marker::PhantomData;
 use std::ops::Range;
 
 /// `y` and, where asked for, which pixel of its window won (`ky·kw + kx`, the first of
@@ -38,23 +37,7 @@ pub fn forward<T: Element>(
         let again = |[n, oy, ox]: [usize; 3], max: &mut [T], winners: &mut [u8]| {
             Taps::new(x, grid, n, [oy, ox]).winner(max, winners);
         };
-        return pool.for_each_rows_beside(
-            y,
-            bytes,
-            pixels_of_a_task(shape),
-            |first, y, winners| {
-                pool.kernel().vectorize(Walk {
-                    order: PhantomData::<Reals>,
-                    axes,
-                    whole: shape,
-                    x,
-                    first,
-                    y,
-                    winners,
-                    again,
-                });
-            },
-        );
+        return maxima::<Reals, _, _>(pool, axes, x, y, bytes, again);
     }
     pool.for_each_rows_beside(y, bytes, rows_per_tile(shape.c), |first, y, winners| {
         pool.sweep(Band {

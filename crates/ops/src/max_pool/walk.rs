@@ -4,28 +4,26 @@
 //! stay in registers, and serve every window that the row belongs to.
 
 use crate::pooling::Axis;
-use crate::tile::{chunk, rows_per_tile};
-use inception_tensor::{Element, Shape, Stored, Vectorize, View, ViewMut};
+use crate::tile::{chunk, rows_per_tile, starts};
+use inception_tensor::{Element, Pool, Shape, Stored, Vectorize, View, ViewMut};
 use std::marker::PhantomData;
 use std::ops::Add;
 
 /// Who wins among numbers of a type.
 pub(crate) trait Order<T>: Copy + Send + Sync {
     /// What is compared.
-    type Rank: Copy + Default;
+    type Rank: Copy + Default + PartialOrd;
     /// A place in a window, as wide as what is compared.
-    type Place: Copy + Default + Add<Output = Self::Place>;
+    type Place: Copy + From<u8> + Add<Output = Self::Place>;
 
     fn rank(x: T) -> Self::Rank;
     fn of_rank(rank: Self::Rank) -> T;
-    fn above(a: Self::Rank, b: Self::Rank) -> bool;
-    fn place(place: u8) -> Self::Place;
     fn byte(place: Self::Place) -> u8;
 
     /// Remembers in `doubt` when one of three does not compare.
     fn doubt(doubt: Self::Rank, three: [Self::Rank; 3]) -> Self::Rank;
 
-    /// Whether some did not, so that `above` was no order.
+    /// Whether some did not.
     fn doubtful(doubt: Self::Rank) -> bool;
 }
 
@@ -45,16 +43,6 @@ impl<T: Element> Order<T> for Reals {
     #[inline(always)]
     fn of_rank(rank: T) -> T {
         rank
-    }
-
-    #[inline(always)]
-    fn above(a: T, b: T) -> bool {
-        a > b
-    }
-
-    #[inline(always)]
-    fn place(place: u8) -> u32 {
-        place.into()
     }
 
     #[inline(always)]
@@ -93,16 +81,6 @@ impl<S: Stored> Order<S> for Ranks {
     }
 
     #[inline(always)]
-    fn above(a: S::Rank, b: S::Rank) -> bool {
-        a > b
-    }
-
-    #[inline(always)]
-    fn place(place: u8) -> u16 {
-        place.into()
-    }
-
-    #[inline(always)]
     fn byte(place: u16) -> u8 {
         place as u8
     }
@@ -124,26 +102,50 @@ pub(crate) fn suits([rows, columns]: &[Axis; 2]) -> bool {
     plain(rows) && plain(columns) && rows.stride <= 2
 }
 
-/// Pixels of a task: whole rows of the output, a few, so that most rows of the input serve one
-/// task only.
-pub(crate) fn pixels_of_a_task(y: Shape) -> usize {
-    (4 * rows_per_tile(y.c)).div_ceil(y.w.max(1)).max(1) * y.w
+/// The maxima of windows that [suit](suits), and where they are unless `winners` is empty.
+/// `again` takes those at `[n, oy, ox]` once more, where numbers did not compare.
+pub(crate) fn maxima<O, T, F>(
+    pool: &Pool,
+    axes: [Axis; 2],
+    x: View<'_, T>,
+    y: ViewMut<'_, T>,
+    winners: &mut [u8],
+    again: F,
+) where
+    O: Order<T>,
+    T: Copy + Send + Sync,
+    F: Fn([usize; 3], &mut [T], &mut [u8]) + Copy + Send + Sync,
+{
+    let whole = y.shape();
+    // Whole rows of the output, a few, so that most rows of the input serve one task only.
+    let lines = (4 * rows_per_tile(whole.c)).div_ceil(whole.w.max(1)).max(1);
+    pool.for_each_rows_beside(y, winners, lines * whole.w, |first, y, winners| {
+        pool.kernel().vectorize(Walk {
+            order: PhantomData::<O>,
+            axes,
+            whole,
+            x,
+            first,
+            y,
+            winners,
+            again,
+        });
+    });
 }
 
 /// Whole rows of the output.
-pub(crate) struct Walk<'a, O, T, F> {
-    pub(crate) order: PhantomData<O>,
-    pub(crate) axes: [Axis; 2],
+struct Walk<'a, O, T, F> {
+    order: PhantomData<O>,
+    axes: [Axis; 2],
     /// Shape of the whole output.
-    pub(crate) whole: Shape,
-    pub(crate) x: View<'a, T>,
+    whole: Shape,
+    x: View<'a, T>,
     /// The first pixel of `y` in the whole output.
-    pub(crate) first: usize,
-    pub(crate) y: ViewMut<'a, T>,
+    first: usize,
+    y: ViewMut<'a, T>,
     /// Empty where nobody asks.
-    pub(crate) winners: &'a mut [u8],
-    /// Takes the maxima at `[n, oy, ox]` again, where numbers did not compare.
-    pub(crate) again: F,
+    winners: &'a mut [u8],
+    again: F,
 }
 
 impl<O, T, F> Vectorize for Walk<'_, O, T, F>
@@ -215,17 +217,15 @@ where
         }
     }
 
-    /// All channels, `N` at a time; the last may be some of those before once more.
+    /// All channels, `N` at a time.
     #[inline(always)]
     fn chunks<const N: usize, const STRIDE: usize, const PLACES: bool>(
         &mut self,
         column: Column,
     ) -> bool {
-        let (c, mut start, mut doubtful) = (self.whole.c, 0, false);
-        while start < c {
-            start = start.min(c - N);
+        let mut doubtful = false;
+        for start in starts::<N>(self.whole.c) {
             doubtful |= self.strip::<N, STRIDE, PLACES>(column, start);
-            start += N;
         }
         doubtful
     }
@@ -303,7 +303,8 @@ where
 }
 
 /// Which place of window `o` stands for each of three: itself, or the nearest on the input,
-/// which as its own equal never wins over itself.
+/// which as its own equal never wins over itself. As [`Axis::taps`], without the divisions that
+/// dilation needs.
 #[inline(always)]
 fn inside(axis: &Axis, o: usize) -> [usize; 3] {
     let start = o * axis.stride;
@@ -371,7 +372,7 @@ impl<O: Order<T>, T: Copy, const N: usize> Best<O, T, N> {
         places: [usize; 3],
         doubt: &mut [O::Rank; N],
     ) -> Self {
-        let places = places.map(|place| O::place(place as u8));
+        let places = places.map(|place| O::Place::from(place as u8));
         let mut best = Self {
             ranks: [O::Rank::default(); N],
             places: [places[0]; N],
@@ -391,7 +392,7 @@ impl<O: Order<T>, T: Copy, const N: usize> Best<O, T, N> {
     #[inline(always)]
     fn on_row<const PLACES: bool>(mut self, k: usize) -> Self {
         if PLACES {
-            let row = O::place(3 * k as u8);
+            let row = O::Place::from(3 * k as u8);
             self.places
                 .iter_mut()
                 .for_each(|place| *place = *place + row);
@@ -412,7 +413,7 @@ impl<O: Order<T>, T: Copy, const N: usize> Best<O, T, N> {
     /// Lets another number of channel `i` win.
     #[inline(always)]
     fn challenge<const PLACES: bool>(&mut self, i: usize, rank: O::Rank, place: O::Place) {
-        let won = O::above(rank, self.ranks[i]);
+        let won = rank > self.ranks[i];
         self.ranks[i] = if won { rank } else { self.ranks[i] };
         if PLACES {
             self.places[i] = if won { place } else { self.places[i] };

@@ -2,7 +2,7 @@
 
 use super::{Scale, rows_of_a_tile};
 use crate::average::{Cover, Grid, Windows};
-use crate::tile::chunk;
+use crate::tile::{chunk, starts};
 use crate::{PadCount, Window, adaptive_avg_pool as adaptive, avg_pool as sliding};
 use inception_tensor::{Bf16, Pool, Shape, Stored, Vectorize, View, ViewMut};
 
@@ -131,8 +131,7 @@ struct Under {
 }
 
 impl<S: Stored, U: Stored, W: Windows> Average<'_, S, U, W> {
-    /// All channels of pixel `r` of the block, `N` at a time; the last may be some of those before
-    /// once more.
+    /// All channels of pixel `r` of the block, `N` at a time.
     #[inline(always)]
     fn chunks<const N: usize>(&mut self, r: usize, under: &Under) {
         let Line {
@@ -141,9 +140,7 @@ impl<S: Stored, U: Stored, W: Windows> Average<'_, S, U, W> {
             shift,
         } = self.line;
         let count = (under.rows.count * under.columns.count) as f32;
-        let (c, mut start) = (self.whole.c, 0);
-        while start < c {
-            start = start.min(c - N);
+        for start in starts::<N>(self.whole.c) {
             let mut sums = [0.0; N];
             for iy in under.rows.pixels.clone() {
                 for ix in under.columns.pixels.clone() {
@@ -158,7 +155,6 @@ impl<S: Stored, U: Stored, W: Windows> Average<'_, S, U, W> {
                 means[i] = U::encode(sums[i] / count * factor + shift);
             }
             self.block.row_mut(r)[start..start + N].copy_from_slice(&means);
-            start += N;
         }
     }
 }

@@ -2,11 +2,10 @@
 
 use super::rows_of_a_tile;
 use crate::Window;
-use crate::max_pool::walk::{Ranks, Walk, pixels_of_a_task, suits};
+use crate::max_pool::walk::{Ranks, maxima, suits};
 use crate::pooling::{Axis, assert_shapes};
 use inception_tensor::{Pool, Stored, Vectorize, View, ViewMut};
 use smallvec::SmallVec;
-use std::marker::PhantomData;
 
 /// Channels whose maxima stay in registers.
 const CHUNK: usize = 64;
@@ -38,23 +37,8 @@ pub fn max_pool<S: Stored>(
     let axes = [0, 1].map(|axis| Axis::new(window, axis, x.shape()));
     let bytes = winners.unwrap_or_default();
     if suits(&axes) {
-        return pool.for_each_rows_beside(
-            y,
-            bytes,
-            pixels_of_a_task(shape),
-            |first, y, winners| {
-                pool.kernel().vectorize(Walk {
-                    order: PhantomData::<Ranks>,
-                    axes,
-                    whole: shape,
-                    x,
-                    first,
-                    y,
-                    winners,
-                    again: |_: [usize; 3], _: &mut [S], _: &mut [u8]| unreachable!("ranks compare"),
-                });
-            },
-        );
+        let again = |_: [usize; 3], _: &mut [S], _: &mut [u8]| unreachable!("ranks compare");
+        return maxima::<Ranks, _, _>(pool, axes, x, y, bytes, again);
     }
     let rows = rows_of_a_tile(shape.c * 4);
     pool.for_each_rows_beside(y, bytes, rows, |first, y, winners| {
