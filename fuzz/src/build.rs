@@ -4,7 +4,7 @@ use inception_formats::{OnnxAttribute, OnnxDim, OnnxModel, OnnxNode, OnnxTensor,
 use inception_store::Dtype;
 
 /// A zip archive of `torch.save` and its parts, as the tests of the formats build them.
-#[path = "../../crates/formats/tests/common/mod.rs"]
+#[path = "../../crates/formats/tests/all/common/mod.rs"]
 mod formats;
 
 /// A state dict in a zip archive, around a pickle.
