@@ -1,5 +1,6 @@
 //! What pools over sliding windows share: their checks and the geometry of one axis.
 
+use crate::tile::rows_per_tile;
 use crate::{OpError, Window};
 use inception_tensor::Shape;
 use std::ops::Range;
@@ -82,6 +83,41 @@ impl Axis {
             windows.start += 1;
         }
     }
+}
+
+/// Output pixels under one another, in one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) n: usize,
+    /// The first row of the output, and how many.
+    pub(crate) oy: usize,
+    pub(crate) rows: usize,
+    pub(crate) ox: usize,
+    /// The first pixel among those of all rows.
+    pub(crate) at: usize,
+}
+
+/// How many rows of `map` a task walks down: a few, so that most rows of the input serve one task
+/// only.
+pub(crate) fn rows_of_a_walk(map: Shape) -> usize {
+    (4 * rows_per_tile(map.c)).div_ceil(map.w.max(1)).max(1)
+}
+
+/// The columns of `rows` whole rows of `map`, of which the first is row `first` of all images.
+#[inline(always)]
+pub(crate) fn columns(map: Shape, first: usize, rows: usize) -> impl Iterator<Item = Column> {
+    let Shape { h, w, .. } = map;
+    let images = first / h..(first + rows).div_ceil(h);
+    images.flat_map(move |n| {
+        let (start, end) = (first.max(n * h), (first + rows).min((n + 1) * h));
+        (0..w).map(move |ox| Column {
+            n,
+            oy: start - n * h,
+            rows: end - start,
+            ox,
+            at: (start - first) * w + ox,
+        })
+    })
 }
 
 /// The output shape of a pool, after the checks that all pools share.

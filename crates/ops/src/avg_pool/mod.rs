@@ -9,6 +9,7 @@ use inception_tensor::{Element, Pool, Shape, View, ViewMut};
 use std::ops::Range;
 
 pub mod reference;
+pub(crate) mod walk;
 
 /// Shape of the output.
 ///
@@ -30,7 +31,7 @@ pub fn shape(window: &Window, x: Shape) -> Result<Shape, OpError> {
 }
 
 /// A sliding window's axis with its divisor.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Sliding {
     axis: Axis,
     count: PadCount,
@@ -62,6 +63,24 @@ impl Windows for Sliding {
     #[inline]
     fn covering(&self, i: usize) -> Range<usize> {
         self.axis.windows(i, self.outputs)
+    }
+}
+
+impl Grid<Sliding> {
+    /// Whether each pixel's gradient is the mean of the gradients of the windows over it: one
+    /// divisor for all windows, which are centred on their pixels.
+    fn is_its_own_gradient(&self) -> bool {
+        [self.rows, self.columns].into_iter().all(|line| {
+            let Axis {
+                kernel,
+                stride,
+                before,
+                after,
+                ..
+            } = line.axis;
+            let centred = stride == 1 && before == after && kernel == 2 * before + 1;
+            centred && line.count == PadCount::Include
+        })
     }
 }
 
@@ -97,7 +116,11 @@ pub fn forward<T: Element>(
     x: View<'_, T>,
     y: ViewMut<'_, T>,
 ) {
-    average::forward(pool, grid(window, count, x.shape(), y.shape()), x, y);
+    let grid = grid(window, count, x.shape(), y.shape());
+    match walk::suits(&grid) {
+        true => walk::means(pool, grid, walk::Reals, x, y),
+        false => average::forward(pool, grid, x, y),
+    }
 }
 
 /// `dx[i] = Σ_{o over i} dy[o] / count(o)`.
@@ -114,5 +137,9 @@ pub fn backward<T: Element>(
     dy: View<'_, T>,
     dx: ViewMut<'_, T>,
 ) {
-    average::backward(pool, grid(window, count, dx.shape(), dy.shape()), dy, dx);
+    let grid = grid(window, count, dx.shape(), dy.shape());
+    match walk::suits(&grid) && grid.is_its_own_gradient() {
+        true => walk::means(pool, grid, walk::Reals, dy, dx),
+        false => average::backward(pool, grid, dy, dx),
+    }
 }

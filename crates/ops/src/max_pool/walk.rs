@@ -3,8 +3,8 @@
 //! Windows below one another share rows. The maxima of three neighbours in a row are taken once,
 //! stay in registers, and serve every window that the row belongs to.
 
-use crate::pooling::Axis;
-use crate::tile::{chunk, rows_per_tile, starts};
+use crate::pooling::{Axis, Column, columns, rows_of_a_walk};
+use crate::tile::{chunk, starts};
 use inception_tensor::{Element, Pool, Shape, Stored, Vectorize, View, ViewMut};
 use std::marker::PhantomData;
 use std::ops::Add;
@@ -117,9 +117,8 @@ pub(crate) fn maxima<O, T, F>(
     F: Fn([usize; 3], &mut [T], &mut [u8]) + Copy + Send + Sync,
 {
     let whole = y.shape();
-    // Whole rows of the output, a few, so that most rows of the input serve one task only.
-    let lines = (4 * rows_per_tile(whole.c)).div_ceil(whole.w.max(1)).max(1);
-    pool.for_each_rows_beside(y, winners, lines * whole.w, |first, y, winners| {
+    let rows = rows_of_a_walk(whole);
+    pool.for_each_rows_beside(y, winners, rows * whole.w, |first, y, winners| {
         pool.kernel().vectorize(Walk {
             order: PhantomData::<O>,
             axes,
@@ -167,18 +166,6 @@ where
     }
 }
 
-/// A column of output pixels under one another.
-#[derive(Clone, Copy)]
-struct Column {
-    n: usize,
-    /// The first row of the output, and how many.
-    oy: usize,
-    rows: usize,
-    ox: usize,
-    /// The first pixel in `y`.
-    at: usize,
-}
-
 impl<O, T, F> Walk<'_, O, T, F>
 where
     O: Order<T>,
@@ -187,33 +174,18 @@ where
 {
     #[inline(always)]
     fn walk<const STRIDE: usize, const PLACES: bool>(&mut self) {
-        let Shape { h, w, c, .. } = self.whole;
-        let lines = self.y.shape().n / w;
-        let mut line = 0;
-        while line < lines {
-            let (n, oy) = ((self.first / w + line) / h, (self.first / w + line) % h);
-            let rows = (h - oy).min(lines - line);
-            for ox in 0..w {
-                let at = line * w + ox;
-                let column = Column {
-                    n,
-                    oy,
-                    rows,
-                    ox,
-                    at,
-                };
-                // What is compared, and its places, stay in registers.
-                let doubtful = match (c, size_of::<T>(), PLACES) {
-                    (64.., 1 | 2, _) => self.chunks::<64, STRIDE, PLACES>(column),
-                    (32.., 3.., false) => self.chunks::<32, STRIDE, PLACES>(column),
-                    (16.., ..) => self.chunks::<16, STRIDE, PLACES>(column),
-                    _ => self.chunks::<1, STRIDE, PLACES>(column),
-                };
-                if doubtful {
-                    self.again::<PLACES>(column);
-                }
+        let Shape { w, c, .. } = self.whole;
+        for column in columns(self.whole, self.first / w, self.y.shape().n / w) {
+            // What is compared, and its places, stay in registers.
+            let doubtful = match (c, size_of::<T>(), PLACES) {
+                (64.., 1 | 2, _) => self.chunks::<64, STRIDE, PLACES>(column),
+                (32.., 3.., false) => self.chunks::<32, STRIDE, PLACES>(column),
+                (16.., ..) => self.chunks::<16, STRIDE, PLACES>(column),
+                _ => self.chunks::<1, STRIDE, PLACES>(column),
+            };
+            if doubtful {
+                self.again::<PLACES>(column);
             }
-            line += rows;
         }
     }
 

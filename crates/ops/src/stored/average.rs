@@ -2,6 +2,7 @@
 
 use super::{Scale, rows_of_a_tile};
 use crate::average::{Cover, Grid, Windows};
+use crate::avg_pool::walk::{self, Mean};
 use crate::tile::{chunk, starts};
 use crate::{PadCount, Window, adaptive_avg_pool as adaptive, avg_pool as sliding};
 use inception_tensor::{Bf16, Pool, Shape, Stored, Vectorize, View, ViewMut};
@@ -29,7 +30,10 @@ pub fn avg_pool<S: Stored>(
         factor: 1.0,
         shift: zero,
     };
-    average(pool, grid, line, x, y);
+    match walk::suits(&grid) {
+        true => walk::means(pool, grid, line, x, y),
+        false => average(pool, grid, line, x, y),
+    }
 }
 
 /// The mean of windows that divide the input evenly;
@@ -61,6 +65,30 @@ struct Line {
     zero: f32,
     factor: f32,
     shift: f32,
+}
+
+impl<S: Stored, U: Stored> Mean<S, U> for Line {
+    type Sum = f32;
+
+    #[inline(always)]
+    fn none() -> f32 {
+        0.0
+    }
+
+    #[inline(always)]
+    fn term(self, x: S) -> f32 {
+        x.decode() - self.zero
+    }
+
+    #[inline(always)]
+    fn factor(self, count: usize) -> f32 {
+        self.factor / count as f32
+    }
+
+    #[inline(always)]
+    fn mean(self, sum: f32, factor: f32) -> U {
+        U::encode(sum * factor + self.shift)
+    }
 }
 
 /// `y[o] = Σ_{i under o} (x[i] − zero) / count(o)·factor + shift`, pixels in order.
@@ -134,25 +162,21 @@ impl<S: Stored, U: Stored, W: Windows> Average<'_, S, U, W> {
     /// All channels of pixel `r` of the block, `N` at a time.
     #[inline(always)]
     fn chunks<const N: usize>(&mut self, r: usize, under: &Under) {
-        let Line {
-            zero,
-            factor,
-            shift,
-        } = self.line;
-        let count = (under.rows.count * under.columns.count) as f32;
+        let line = self.line;
+        let factor = Mean::<S, U>::factor(line, under.rows.count * under.columns.count);
         for start in starts::<N>(self.whole.c) {
             let mut sums = [0.0; N];
             for iy in under.rows.pixels.clone() {
                 for ix in under.columns.pixels.clone() {
                     let x: [S; N] = chunk(self.x.pixel(under.n, iy, ix), start);
                     for i in 0..N {
-                        sums[i] += x[i].decode() - zero;
+                        sums[i] += Mean::<S, U>::term(line, x[i]);
                     }
                 }
             }
             let mut means = [U::encode(0.0); N];
             for i in 0..N {
-                means[i] = U::encode(sums[i] / count * factor + shift);
+                means[i] = Mean::<S, U>::mean(line, sums[i], factor);
             }
             self.block.row_mut(r)[start..start + N].copy_from_slice(&means);
         }
