@@ -1,5 +1,6 @@
 //! Outputs and input gradients.
 
+use super::cost::{Cost, parts_of_channels};
 use super::tiles::{Tiles, TransformTiles, Transformed};
 use super::transform::{Input, Output, both_ways, half};
 use super::{Form, POINTS, SIDE, SKEW};
@@ -7,7 +8,6 @@ use inception_tensor::{
     Accumulate, Batch, BoxMut, Element, Epilogue, LANES, LaneMap, Lanes, PANEL, Pool, Shape, View,
     ViewMut, WithLanes, multiply_batch, with_scratch,
 };
-use smallvec::{SmallVec, smallvec};
 
 /// Bytes of transformed input that stay in a core's own cache while all filters read them.
 pub(super) const CACHED: usize = 256 << 10;
@@ -18,12 +18,8 @@ const FETCHED: usize = 2;
 /// The tiles of a task, though their transforms may not all stay in cache: filters are read once
 /// a task.
 const LEAST_TILES: usize = 16;
-/// With so many tasks a thread, all end at about the same time.
-const MANY_TASKS: usize = 16;
 /// The most parts that a line of tiles is cut into.
 const PARTS_OF_A_LINE: usize = 4;
-/// Fewer tasks for each further thread are cut along channels of the output, too.
-pub(super) const TASKS_A_THREAD: usize = 6;
 /// A bank of transformed filters, and what becomes of its sums.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Filtered<'a, T> {
@@ -107,68 +103,32 @@ pub(in super::super) fn forward<T: Element, S: LaneMap<T>>(
         offset,
         bank,
     };
-    let size = task_size(
-        pool.threads(),
-        form.tile(),
-        x.shape().c,
-        y.shape(),
-        size_of::<T>(),
-    );
+    let size = task_size(pool.threads(), form, x.shape().c, y.shape(), size_of::<T>());
     pool.for_each_box(y, size, |part| task.run(part));
 }
 
 /// The box of the output that a task computes. It may depend on the number of `threads`, since
 /// an element has the same bits in any box.
-fn task_size(threads: usize, tile: usize, c_in: usize, y: Shape, bytes: usize) -> Shape {
+fn task_size(threads: usize, form: Form, c_in: usize, y: Shape, bytes: usize) -> Shape {
+    let tile = form.tile();
     let most = (CACHED / (POINTS * c_in.max(1) * bytes)).clamp(LEAST_TILES, TASK_TILES);
     let [rows, columns] = [y.h.div_ceil(tile), y.w.div_ceil(tile)].map(|n| n.max(1));
     let images = (most / (rows * columns)).clamp(1, y.n.max(1));
-    // Parts of lines, where the threads end together that way and not with whole lines.
-    let [down, across] = (1..=PARTS_OF_A_LINE)
-        .map(|parts| {
-            let across = columns.min(most).div_ceil(parts);
-            // As even parts as few parts allow.
-            [rows.div_ceil(rows.div_ceil((most / across).max(1))), across]
-        })
-        .min_by_key(|&[down, across]| {
-            let boxes = y.n.div_ceil(images) * rows.div_ceil(down) * columns.div_ceil(across);
-            // Of those that end as early, the largest tasks.
-            (
-                busiest(threads, y.n, [rows, columns], [down, across]),
-                boxes,
-            )
-        })
-        .unwrap_or([1, 1]);
-    let tasks = y.n.div_ceil(images) * rows.div_ceil(down) * columns.div_ceil(across);
     let panels = y.c.div_ceil(PANEL).max(1);
-    let parts = (TASKS_A_THREAD * (threads - 1)).div_ceil(tasks.max(1));
-    let channels = panels.div_ceil(parts.clamp(1, panels)) * PANEL;
-    Shape::new(images, down * tile, across * tile, channels)
-}
-
-/// The tiles of the thread that does most, where `images` of `size` tiles are cut into boxes, and
-/// who is free takes the next.
-fn busiest(threads: usize, images: usize, size: [usize; 2], part: [usize; 2]) -> usize {
-    let boxes = |axis: usize| {
-        (0..size[axis])
-            .step_by(part[axis])
-            .map(move |at| part[axis].min(size[axis] - at))
-    };
-    let tasks = images * size[0].div_ceil(part[0]) * size[1].div_ceil(part[1]);
-    if tasks > MANY_TASKS * threads {
-        return (images * size[0] * size[1]).div_ceil(threads);
-    }
-    let mut work: SmallVec<[usize; 16]> = smallvec![0; threads];
-    for _ in 0..images {
-        for down in boxes(0) {
-            for across in boxes(1) {
-                if let Some(free) = work.iter_mut().min() {
-                    *free += down * across;
-                }
-            }
-        }
-    }
-    work.into_iter().max().unwrap_or(0)
+    let cost = Cost::of_plane(c_in);
+    // Parts of lines, or of the channels, where the threads end together that way and not with
+    // whole lines of all channels.
+    let of_lines = (1..=PARTS_OF_A_LINE).map(|parts| {
+        let across = columns.min(most).div_ceil(parts);
+        // As even parts as few parts allow.
+        [rows.div_ceil(rows.div_ceil((most / across).max(1))), across]
+    });
+    let boxes = of_lines.flat_map(|[down, across]| {
+        parts_of_channels(threads, panels).map(move |channels| [images, down, across, channels])
+    });
+    let size = [y.n, rows, columns, panels];
+    let [images, down, across, channels] = cost.cheapest(threads, size, boxes);
+    Shape::new(images, down * tile, across * tile, channels * PANEL)
 }
 
 /// What all tasks share.
@@ -309,10 +269,19 @@ mod tests {
     fn lines_are_cut_where_two_threads_end_together_that_way() {
         // 14 lines of 14 tiles, of which a task takes 28: in whole lines one thread would have
         // four of seven tasks.
-        let size = |threads| task_size(threads, 4, 64, Shape::new(1, 56, 56, 192), 4);
+        let size = |threads| task_size(threads, Form::Kernel3, 64, Shape::new(1, 56, 56, 192), 4);
         assert_eq!(size(1), Shape::new(1, 8, 56, 192));
         assert_eq!(size(2), Shape::new(1, 16, 28, 192));
-        assert_eq!(busiest(2, 1, [14, 14], [2, 14]), 112);
-        assert_eq!(busiest(2, 1, [14, 14], [4, 7]), 98);
+    }
+
+    #[test]
+    fn threads_share_the_filters_of_few_tiles_and_the_tiles_of_many() {
+        let size = |images| {
+            let y = Shape::new(images, 14, 14, 320);
+            task_size(2, Form::Kernel3, 160, y, 4)
+        };
+        assert_eq!(size(1), Shape::new(1, 16, 16, 160));
+        assert_eq!(size(2), Shape::new(1, 16, 16, 320));
+        assert_eq!(size(16), Shape::new(1, 16, 16, 320));
     }
 }

@@ -6,7 +6,8 @@
 //! product sums over the channels of two neighbouring tiles: four products for a pixel of output
 //! instead of seven.
 
-use super::forward::{CACHED, Filtered, TASKS_A_THREAD};
+use super::cost::{Cost, parts_of_channels};
+use super::forward::{CACHED, Filtered};
 use super::transform::{Evaluate, Input, Line, Output};
 use super::{Direction, SIDE, SKEW};
 use crate::Window;
@@ -216,13 +217,7 @@ pub(super) fn line_forward<T: Element>(
     bank: Filtered<'_, T>,
     y: ViewMut<'_, T>,
 ) {
-    let [along, lines] = form.extents(y.shape());
-    let stored = along.div_ceil(form.tile()) + form.parts() - 1;
-    let fit = CACHED / (SIDE * stored * x.shape().c.max(1) * size_of::<T>());
-    let tasks = (TASKS_A_THREAD * (pool.threads() - 1)).div_ceil(y.shape().n.max(1));
-    let parts = lines.div_ceil(fit.max(1)).max(tasks.min(lines)).max(1);
-    let [h, w] = form.pixel(along.max(1), lines.div_ceil(parts).max(1));
-    let size = Shape::new(1, h, w, y.shape().c.max(1));
+    let size = task_size(pool.threads(), form, x.shape().c, y.shape(), size_of::<T>());
     let task = Task {
         pool,
         form,
@@ -231,6 +226,24 @@ pub(super) fn line_forward<T: Element>(
         bank,
     };
     pool.for_each_box(y, size, |part| task.run(part));
+}
+
+/// The box of the output that a task computes: whole lines.
+fn task_size(threads: usize, form: LineForm, c_in: usize, y: Shape, bytes: usize) -> Shape {
+    let [along, lines] = form.extents(y).map(|n| n.max(1));
+    let tiles = along.div_ceil(form.tile());
+    let stored = tiles + form.parts() - 1;
+    let most = (CACHED / (SIDE * stored * c_in.max(1) * bytes)).max(1);
+    let fewest = lines.div_ceil(most);
+    let panels = y.c.div_ceil(PANEL).max(1);
+    let boxes = (fewest..fewest + threads).flat_map(|parts| {
+        let down = lines.div_ceil(parts);
+        parts_of_channels(threads, panels).map(move |channels| [1, down, 1, channels])
+    });
+    let cost = Cost::of_lines(form, tiles, c_in);
+    let [_, down, _, channels] = cost.cheapest(threads, [y.n, lines, 1, panels], boxes);
+    let [h, w] = form.pixel(along, down);
+    Shape::new(1, h, w, channels * PANEL)
 }
 
 /// What all tasks share.
@@ -273,8 +286,10 @@ impl<T: Element> Task<'_, T> {
                 };
                 let len = SIDE * parts * width * PANEL;
                 with_scratch(SIDE * rows * PANEL, |products: &mut [T]| {
+                    let first = part.start()[3];
                     for channel in (0..part.shape().c).step_by(PANEL) {
-                        let filter = &self.bank.filter[channel / PANEL * len..][..len];
+                        let panel = (first + channel) / PANEL;
+                        let filter = &self.bank.filter[panel * len..][..len];
                         multiply_batch(kernel, batch, filter, products);
                         self.output(&mut part, channel, products);
                     }
@@ -360,7 +375,7 @@ struct Results<'a, 'b, T> {
     form: LineForm,
     bank: Filtered<'a, T>,
     part: &'a mut BoxMut<'b, T>,
-    /// The first channel.
+    /// The first channel, counted from the box's.
     channel: usize,
     /// `[SIDE][lines][tiles][PANEL]`.
     products: &'a [T],
@@ -381,13 +396,13 @@ impl<T: Element, const M: usize> WithLanes<T> for TilesOf<'_, '_, T, M> {
             channel: first,
             products,
         } = self.0;
-        let c = part.shape().c;
+        let (c, channels_before) = (part.shape().c, part.start()[3]);
         let past_cache = part.is_past_cache() && bank.accumulate == Accumulate::Replace;
         let [along, lines] = form.extents(part.shape());
         let tiles = along.div_ceil(M);
         for channel in (first..c.min(first + PANEL)).step_by(LANES) {
             let end = c.min(channel + LANES);
-            let finish = bank.finish(lanes, channel, past_cache);
+            let finish = bank.finish(lanes, channels_before + channel, past_cache);
             for i in 0..lines * tiles {
                 let mut numbers = [lanes.splat(T::zero()); SIDE];
                 for (point, number) in numbers.iter_mut().enumerate() {
