@@ -1,10 +1,10 @@
-//! Measures what the work of this project costs, in units of a product that takes turns with
-//! it; writes it down, or compares it with what was written.
+//! Measures what the work of this project costs, in units of a product and of a copy that take
+//! turns with it; writes it down, or compares it with what was written.
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use inception_benches::record::{Record, RecordConfig, compare, measure};
+use inception_benches::record::{Measure, Record, RecordConfig, compare, measure};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -35,11 +35,12 @@ fn main() -> Result<ExitCode> {
         rounds: cli.rounds,
     };
     let now = measure(root, &config, |figure| {
+        let shown = |Measure { ratio, spread }| format!("{ratio:8.2} ± {:4.1} %", 100.0 * spread);
+        let copies = figure.copies.map_or_else(String::new, shown);
         eprintln!(
-            "{:32} {:9.2} products ± {:4.1} %  {:9.2} ms",
+            "{:32} {} products {copies} copies {:9.2} ms",
             figure.work,
-            figure.ratio,
-            100.0 * figure.spread,
+            shown(figure.products),
             figure.median_ms
         );
     })?;

@@ -1,6 +1,6 @@
 //! Whether a run is slower than a record of an earlier one.
 
-use super::{Figure, Record};
+use super::{Figure, Measure, Record};
 use std::fmt;
 
 /// A slowdown that is never called one, however quiet both runs were: codegen and the layout
@@ -41,10 +41,9 @@ impl Verdict {
 pub struct Finding {
     /// The work.
     pub work: String,
-    /// Its cost now over its cost then, less 1; 0 where one of them is absent.
-    pub change: f64,
-    /// What a change has to exceed to count.
-    pub tolerance: f64,
+    /// How its cost changed, in the unit in which it changed least; none where it was measured
+    /// only once.
+    pub change: Option<Change>,
     /// What follows.
     pub verdict: Verdict,
 }
@@ -66,31 +65,67 @@ pub fn compare(then: &Record, now: &Record) -> Vec<Finding> {
 fn absent(work: &str, verdict: Verdict) -> Finding {
     Finding {
         work: work.to_owned(),
-        change: 0.0,
-        tolerance: 0.0,
+        change: None,
         verdict,
     }
 }
 
-fn judge(then: &Figure, now: &Figure) -> Finding {
-    let change = now.ratio / then.ratio - 1.0;
-    let tolerance = FLOOR.max(SPREADS * (then.spread.powi(2) + now.spread.powi(2)).sqrt());
-    let memory = now.arena_bytes as f64 > (1.0 + MEMORY) * then.arena_bytes as f64;
+/// A cost, then and now, in one unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    /// Now over then.
+    pub factor: f64,
+    /// By how much more than 1 it, or its inverse, has to be to count.
+    pub tolerance: f64,
+}
+
+impl Change {
+    fn of(then: Measure, now: Measure) -> Self {
+        Self {
+            factor: now.ratio / then.ratio,
+            tolerance: FLOOR.max(SPREADS * then.spread.hypot(now.spread)),
+        }
+    }
+
+    fn is_slower(self) -> bool {
+        self.factor > 1.0 + self.tolerance
+    }
+
     // As far away on a scale of ratios: a third slower, a quarter faster.
-    let gain = then.ratio / now.ratio - 1.0;
-    let verdict = if change > tolerance {
+    fn is_faster(self) -> bool {
+        1.0 / self.factor > 1.0 + self.tolerance
+    }
+
+    /// Of two units the one in which less has changed: the machine alone moves a work's time by
+    /// something between what it does to the one and to the other.
+    fn least(self, other: Self) -> Self {
+        let (a, b) = (self.factor, other.factor);
+        let distance = |x: f64| x.max(1.0 / x);
+        if distance(b) < distance(a) {
+            other
+        } else {
+            self
+        }
+    }
+}
+
+fn judge(then: &Figure, now: &Figure) -> Finding {
+    let products = Change::of(then.products, now.products);
+    let copies = then.copies.zip(now.copies);
+    let copies = copies.map_or(products, |(then, now)| Change::of(then, now));
+    let memory = now.arena_bytes as f64 > (1.0 + MEMORY) * then.arena_bytes as f64;
+    let verdict = if products.is_slower() && copies.is_slower() {
         Verdict::Slower
     } else if memory {
         Verdict::Larger
-    } else if gain > tolerance {
+    } else if products.is_faster() && copies.is_faster() {
         Verdict::Faster
     } else {
         Verdict::Same
     };
     Finding {
         work: now.work.clone(),
-        change,
-        tolerance,
+        change: Some(products.least(copies)),
         verdict,
     }
 }
@@ -105,12 +140,12 @@ impl fmt::Display for Finding {
             Verdict::Lost => "NOT MEASURED",
             Verdict::New => "new",
         };
-        let (change, tolerance) = (100.0 * self.change, 100.0 * self.tolerance);
-        write!(
-            f,
-            "{:32} {change:+7.1} % (tolerance {tolerance:4.1} %)  {word}",
-            self.work
-        )
+        write!(f, "{:32} ", self.work)?;
+        if let Some(Change { factor, tolerance }) = self.change {
+            let (change, tolerance) = (100.0 * (factor - 1.0), 100.0 * tolerance);
+            write!(f, "{change:+7.1} % (tolerance {tolerance:4.1} %)  ")?;
+        }
+        f.write_str(word)
     }
 }
 
@@ -123,10 +158,20 @@ mod tests {
     fn figure(work: &str, ratio: f64, spread: f64, arena_bytes: u64) -> Figure {
         Figure {
             work: work.to_owned(),
-            ratio,
-            spread,
+            products: Measure { ratio, spread },
+            copies: None,
             median_ms: 1.0,
             arena_bytes,
+        }
+    }
+
+    /// A figure that was measured in both units.
+    fn figure2(products: f64, copies: f64) -> Figure {
+        let spread = 0.01;
+        let ratio = copies;
+        Figure {
+            copies: Some(Measure { ratio, spread }),
+            ..figure("w", products, spread, 1)
         }
     }
 
@@ -177,6 +222,20 @@ mod tests {
             verdict(before(), figure("w", 15.0, 0.05, 100)),
             Verdict::Slower
         );
+    }
+
+    #[test]
+    fn only_what_both_units_show_is_a_change() {
+        let before = || figure2(10.0, 4.0);
+        // Memory became slower, which the work waits for in part.
+        assert_eq!(verdict(before(), figure2(12.0, 3.0)), Verdict::Same);
+        assert_eq!(verdict(before(), figure2(8.0, 5.0)), Verdict::Same);
+        assert_eq!(verdict(before(), figure2(12.0, 4.1)), Verdict::Same);
+        assert_eq!(verdict(before(), figure2(12.0, 4.8)), Verdict::Slower);
+        assert_eq!(verdict(before(), figure2(8.0, 3.0)), Verdict::Faster);
+        // A record without the second unit is compared in the first.
+        let old = || figure("w", 10.0, 0.01, 1);
+        assert_eq!(verdict(old(), figure2(12.0, 3.0)), Verdict::Slower);
     }
 
     #[test]
@@ -254,6 +313,17 @@ mod tests {
                 let noisier = verdict(then, now(change, spread * more));
                 prop_assert_eq!((calmer, noisier), (Verdict::Same, Verdict::Same));
             }
+        }
+
+        /// A work whose time is some of each unit, on a machine that changes.
+        #[test]
+        fn no_machine_makes_a_work_slower_or_faster(
+            part in 0.0f64..1.0, product in 0.3f64..3.0, copy in 0.3f64..3.0,
+        ) {
+            let time = part * product + (1.0 - part) * copy;
+            let then = figure2(1.0, 1.0);
+            let now = figure2(time / product, time / copy);
+            prop_assert_eq!(verdict(then, now), Verdict::Same);
         }
     }
 }

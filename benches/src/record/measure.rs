@@ -1,9 +1,9 @@
 //! Measuring for a record.
 
 use super::works::{Ready, WORKS};
-use super::{Figure, Record};
+use super::{Copies, Figure, Measure, Record};
 use crate::machine::Machine;
-use crate::statistics::{median, spread};
+use crate::statistics::median;
 use anyhow::{Result, ensure};
 use inception_tensor::{Calibration, Pool};
 use std::path::Path;
@@ -27,10 +27,10 @@ impl Default for RecordConfig {
     }
 }
 
-/// How much of a work's time the calibration takes on either side of it.
+/// How much of a work's time each unit takes on either side of it.
 const SHARE: f64 = 0.5;
 
-/// Measures every work, in turns with the calibration product; `said` hears of each.
+/// Measures every work, in turns with both units; `said` hears of each.
 ///
 /// # Errors
 /// When a setting is 0 or memory is not to be had.
@@ -43,9 +43,11 @@ pub fn measure(
     let pool = Pool::new(config.threads)?;
     let mut calibration = Calibration::<f32>::new(&pool);
     let calibration_gflops = calibration.peak_gflops(20);
+    let mut copies = Copies::new(&pool);
     let mut figures = Vec::new();
     for work in WORKS {
-        let figure = figure(work.ready(&pool)?, &mut calibration, config.rounds);
+        let units: [Unit<'_>; 2] = [&mut || calibration.time(), &mut || copies.time()];
+        let figure = figure(work.ready(&pool)?, units, config.rounds);
         said(&figure);
         figures.push(figure);
     }
@@ -57,33 +59,39 @@ pub fn measure(
     })
 }
 
-/// One work's figure: in each round the product runs before and after the work, for about as
-/// long as the work does, so that both meet the same disturbances.
-fn figure(mut work: Ready, calibration: &mut Calibration<f32>, rounds: usize) -> Figure {
-    let expected = seconds(work.time());
-    let count = (SHARE * expected / seconds(calibration.time())).ceil() as u32;
-    let mut products = || -> f64 {
-        let total: Duration = (0..count).map(|_| calibration.time()).sum();
-        seconds(total) / f64::from(count)
-    };
-    let (mut ratios, mut times) = (Vec::new(), Vec::new());
-    let mut before = products();
+/// What times are measured in: runs once and says how long that took.
+type Unit<'a> = &'a mut dyn FnMut() -> Duration;
+
+/// Seconds of one, of as many as take about `seconds`.
+fn mean(unit: Unit<'_>, seconds: f64) -> f64 {
+    let first = unit().as_secs_f64();
+    let more = (seconds / first).ceil() as u32 - 1;
+    let rest: Duration = (0..more).map(|_| unit()).sum();
+    (first + rest.as_secs_f64()) / f64::from(more + 1)
+}
+
+/// One work's figure: in each round both units run before and after the work, each for about
+/// half as long as the work does, so that all meet the same disturbances.
+fn figure(mut work: Ready, units: [Unit<'_>; 2], rounds: usize) -> Figure {
+    let expected = work.time().as_secs_f64();
+    let [products, copies] = units;
+    let mut units = || [&mut *products, &mut *copies].map(|unit| mean(unit, SHARE * expected));
+    let (mut in_products, mut in_copies, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    let mut before = units();
     for _ in 0..rounds {
-        let time = seconds(work.time());
-        let after = products();
-        ratios.push(time / ((before + after) / 2.0));
+        let time = work.time().as_secs_f64();
+        let after = units();
+        let [product, copy] = [0, 1].map(|i| (before[i] + after[i]) / 2.0);
+        in_products.push(time / product);
+        in_copies.push(time / copy);
         times.push(1e3 * time);
         before = after;
     }
     Figure {
         work: work.name,
-        ratio: median(&ratios),
-        spread: spread(&ratios),
+        products: Measure::of(&in_products),
+        copies: Some(Measure::of(&in_copies)),
         median_ms: median(&times),
         arena_bytes: work.arena_bytes,
     }
-}
-
-fn seconds(time: Duration) -> f64 {
-    time.as_secs_f64()
 }

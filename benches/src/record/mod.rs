@@ -1,19 +1,25 @@
-//! Recorded speed: what the work of this project costs in units of a calibration product that
-//! takes turns with it, kept from commit to commit.
+//! Recorded speed: what the work of this project costs in two units that take turns with it,
+//! kept from commit to commit.
 //!
 //! A time alone says little about a machine that others use. The product of
-//! [`Calibration`](inception_tensor::Calibration) is slowed down by the same neighbours and
-//! the same clock, so the ratio of both stays where the time does not; what is left is the
-//! spread of the ratios, from which the tolerance of a comparison follows.
+//! [`Calibration`](inception_tensor::Calibration), which stays in cache, and a copy of
+//! [`Copies`], which waits for memory, are slowed down by the same neighbours and the same
+//! clock. A work is some of both, so whatever happens to the machine moves the work's time by
+//! something between what it does to one and to the other: a work that takes longer in *both*
+//! units has itself become slower. What is left is the spread of the ratios, from which the
+//! tolerance of a comparison follows.
 
 mod compare;
+mod copies;
 mod measure;
 mod works;
 
 pub use compare::{Finding, Verdict, compare};
+pub use copies::Copies;
 pub use measure::{RecordConfig, measure};
 
 use crate::machine::Machine;
+use crate::statistics::{median, spread};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
@@ -37,14 +43,33 @@ pub struct Record {
 pub struct Figure {
     /// The work.
     pub work: String,
-    /// Median over the rounds of its time in calibration products.
-    pub ratio: f64,
-    /// Median distance of a round from that, relative.
-    pub spread: f64,
+    /// Its time in calibration products.
+    pub products: Measure,
+    /// Its time in copies of memory; the first records lack it.
+    pub copies: Option<Measure>,
     /// Its own median, in ms: for people, never compared.
     pub median_ms: f64,
     /// Bytes of the planned arena, which no neighbour changes.
     pub arena_bytes: u64,
+}
+
+/// A work's time in a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// Median over the rounds.
+    pub ratio: f64,
+    /// Median distance of a round from that, relative.
+    pub spread: f64,
+}
+
+impl Measure {
+    /// Of the ratios of all rounds.
+    fn of(ratios: &[f64]) -> Self {
+        Self {
+            ratio: median(ratios),
+            spread: spread(ratios),
+        }
+    }
 }
 
 impl Record {
