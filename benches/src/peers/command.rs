@@ -93,6 +93,9 @@ fn ours(programs: &Programs, work: &Work, model: &str) -> Result<Command> {
         work.mode.name(),
     ]);
     command.args(["--precision", work.precision]);
+    if work.recompute != "nothing" {
+        command.args(["--recompute", work.recompute]);
+    }
     if let Some(input) = work.input {
         command.args(["--input", input]);
     }

@@ -17,6 +17,8 @@ pub struct Work {
     pub mode: Mode,
     /// `f32`, `bf16` or `int8`.
     pub precision: &'static str,
+    /// What this engine makes again in the backward pass: `nothing`, `cheap` or `stages`.
+    pub recompute: &'static str,
     /// Images in a batch.
     pub batch_size: usize,
     /// Runs of a measurement.
@@ -139,6 +141,7 @@ const GOOGLENET: Work = Work {
     input: None,
     mode: Mode::Infer,
     precision: "f32",
+    recompute: "nothing",
     batch_size: 1,
     reps: 5,
     peers: INFER_F32,
@@ -162,7 +165,7 @@ const STEP: Work = Work {
 };
 
 /// Every work that is compared.
-pub const WORKS: [Work; 17] = [
+pub const WORKS: [Work; 18] = [
     Work {
         name: "infer-f32-b1",
         title: "GoogLeNet inference, f32, batch 1",
@@ -205,6 +208,12 @@ pub const WORKS: [Work; 17] = [
     Work {
         name: "train-f32-b32",
         title: "GoogLeNet training step with heads, f32, batch 32",
+        ..STEP
+    },
+    Work {
+        name: "train-f32-b32-cheap",
+        title: "the same, maps of normalisations and pools made again",
+        recompute: "cheap",
         ..STEP
     },
     Work {

@@ -109,6 +109,7 @@ impl Runner {
         let options = PlanOptions {
             passes: problem.passes,
             element_bytes: 8,
+            ..PlanOptions::default()
         };
         let plan = Arc::new(Plan::compile(&problem.graph, &keep, &options));
         Self {

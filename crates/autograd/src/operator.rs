@@ -196,6 +196,28 @@ operators!(
 );
 
 impl Op {
+    /// Whether operand `i` is a map of which each image makes its own image of the outputs, so that
+    /// a batch may be cut into slices, if all other operands are the same for every image.
+    pub(crate) fn by_image(&self, i: usize) -> bool {
+        match self {
+            Self::Concat(_) | Self::Sum(_) => true,
+            Self::AdaptiveAvgPool(_)
+            | Self::AvgPool(_)
+            | Self::BatchNormEval(_)
+            | Self::Conv2d(_)
+            | Self::Load(_)
+            | Self::Lrn(_)
+            | Self::MaxPool(_)
+            | Self::Relu(_)
+            | Self::Store(_)
+            | Self::StoredAdaptiveAvgPool(_)
+            | Self::StoredAvgPool(_)
+            | Self::StoredConv2d(_)
+            | Self::StoredMaxPool(_) => i == 0,
+            _ => false,
+        }
+    }
+
     /// Whether the forward operator sets negative numbers of its outputs to zero.
     pub(crate) fn rectifies(&self) -> bool {
         let activation = match self {

@@ -41,6 +41,7 @@ impl ObserveProgram {
         let options = PlanOptions {
             passes: PASSES,
             element_bytes: size_of::<T>(),
+            ..PlanOptions::default()
         };
         Plan::compile(&self.graph, &keep, &options)
     }

@@ -349,6 +349,7 @@ fn plan<T: Element>(graph: &Graph, keep: &[Var], passes: Passes) -> Plan {
     let options = PlanOptions {
         passes,
         element_bytes: size_of::<T>(),
+        ..PlanOptions::default()
     };
     Plan::compile(graph, keep, &options)
 }

@@ -32,6 +32,9 @@ pub struct Passes {
     /// Weights are packed once for all runs. For inference only: it changes no result, but
     /// keeps a second copy of the weights.
     pub pack_weights: bool,
+    /// The first operators run for a few images of a batch at a time, where that keeps their maps
+    /// in a cache. For inference only: it changes no result.
+    pub slices: bool,
     /// Operands of a concatenation are written where they belong, and its gradient is read
     /// from there.
     pub zero_copy_concat: bool,
@@ -44,6 +47,7 @@ impl Passes {
     pub const INFERENCE: Self = Self {
         fold_batch_norm: true,
         pack_weights: true,
+        slices: true,
         ..Self::TRAINING
     };
     /// Everything that keeps gradients.
@@ -53,6 +57,7 @@ impl Passes {
         merge_siblings: true,
         winograd: true,
         pack_weights: false,
+        slices: false,
         zero_copy_concat: true,
         in_place: true,
     };
@@ -63,17 +68,19 @@ impl Passes {
         merge_siblings: false,
         winograd: false,
         pack_weights: false,
+        slices: false,
         zero_copy_concat: false,
         in_place: false,
     };
 
     /// The names that [`Passes::only`] knows.
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 8] = [
         "fold-batch-norm",
         "fuse-relu",
         "merge-siblings",
         "winograd",
         "pack-weights",
+        "slices",
         "zero-copy-concat",
         "in-place",
     ];
@@ -124,6 +131,7 @@ impl Passes {
             "merge-siblings" => Ok(&mut self.merge_siblings),
             "winograd" => Ok(&mut self.winograd),
             "pack-weights" => Ok(&mut self.pack_weights),
+            "slices" => Ok(&mut self.slices),
             "zero-copy-concat" => Ok(&mut self.zero_copy_concat),
             "in-place" => Ok(&mut self.in_place),
             other => Err(OpError::Setting {
@@ -139,7 +147,7 @@ impl Passes {
 
 /// Rewrites a forward graph; the values of `keep` stay valid.
 ///
-/// The two passes about memory (`zero_copy_concat`, `in_place`) act when the plan is made.
+/// The passes about memory (`slices`, `zero_copy_concat`, `in_place`) act when the plan is made.
 pub fn optimise(graph: &mut Graph, keep: &[Var], passes: &Passes) {
     if passes.fold_batch_norm {
         fold_batch_norm::run(graph, keep);

@@ -3,14 +3,17 @@
 mod liveness;
 mod offsets;
 mod placement;
+mod slices;
 
 use crate::graph::{DType, Graph, NodeId, ParamId, Source, Var};
 use crate::operator::Op;
 use crate::passes::Passes;
-use inception_tensor::{Kernel, Region, Shape};
+use inception_tensor::{Kernel, Pool, Region, Shape};
 use placement::Place;
+use slices::Slices;
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use liveness::Live;
@@ -18,17 +21,23 @@ use liveness::Live;
 /// How a plan is made.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanOptions {
-    /// `zero_copy_concat` and `in_place` count here.
+    /// `slices`, `zero_copy_concat` and `in_place` count here.
     pub passes: Passes,
     /// Bytes of a number: 4 for `f32`, 8 for `f64`.
     pub element_bytes: usize,
+    /// Bytes of the cache that `slices` aims at.
+    pub cache_bytes: usize,
 }
+
+/// Bytes of the last cache for each core, or less.
+const CACHE_OF_A_CORE: usize = 4 << 20;
 
 impl Default for PlanOptions {
     fn default() -> Self {
         Self {
             passes: Passes::INFERENCE,
             element_bytes: 4,
+            cache_bytes: CACHE_OF_A_CORE * Pool::available(),
         }
     }
 }
@@ -117,7 +126,19 @@ impl Plan {
         let schedule = liveness::schedule(graph, &keep);
         let live = liveness::lives(graph, &schedule, &keep);
         let places = placement::place(graph, &schedule, &live, &keep, &options.passes);
-        let layout = offsets::layout(graph, &schedule, &live, &places, options.element_bytes);
+        let (cache_bytes, element_bytes) = (options.cache_bytes, options.element_bytes);
+        let slices = options
+            .passes
+            .slices
+            .then(|| Slices::choose(graph, &schedule, &live, &places, cache_bytes, element_bytes));
+        let slices = slices.flatten();
+        let buffers = offsets::Buffers {
+            graph,
+            live: &live,
+            places: &places,
+            slices: slices.as_ref(),
+        };
+        let layout = offsets::layout(&schedule, buffers, element_bytes);
         let slots = Slots {
             graph,
             live: &live,
@@ -125,6 +146,10 @@ impl Plan {
             regions: &layout.buffers,
         };
         let step = |(at, id): (usize, NodeId)| slots.step(at, id, layout.workspaces[at]);
+        let in_slices = |steps: Vec<(usize, NodeId)>| match &slices {
+            Some(slices) => slots.in_slices(slices, steps, step),
+            None => steps.into_iter().map(step).collect(),
+        };
         let (prelude, steps): (Vec<_>, Vec<_>) = schedule
             .nodes
             .iter()
@@ -136,7 +161,7 @@ impl Plan {
             .filter(|v| graph.value_of(*v).source == Source::Input && live[v.index()].is_some());
         Self {
             prelude: prelude.into_iter().map(step).filter(needed).collect(),
-            steps: steps.into_iter().map(step).filter(needed).collect(),
+            steps: in_slices(steps).into_iter().filter(needed).collect(),
             arena_bytes: layout.bytes,
             element_bytes: options.element_bytes,
             kept: kept_inputs
@@ -240,5 +265,45 @@ impl Slots<'_> {
             outputs,
             workspace,
         }
+    }
+
+    /// The steps of a run, of which those of `slices` run for one slice after the other.
+    fn in_slices(
+        &self,
+        slices: &Slices,
+        steps: Vec<(usize, NodeId)>,
+        step: impl Fn((usize, NodeId)) -> Step,
+    ) -> Vec<Step> {
+        let Range { start, end } = slices.steps();
+        let place = |step| steps.partition_point(|&(at, _)| at < step);
+        let (before, rest) = steps.split_at(place(start));
+        let (inside, after) = rest.split_at(place(end) - before.len());
+        let step = |&place: &(usize, NodeId)| step(place);
+        let whole = |steps: &[(usize, NodeId)]| steps.iter().map(step).collect::<Vec<_>>();
+        let mut all = whole(before);
+        for images in slices.runs() {
+            let part = |place| self.part(slices, &images, place, step(place));
+            all.extend(inside.iter().map(part));
+        }
+        all.extend(whole(after));
+        all
+    }
+
+    /// A step for some images.
+    fn part(
+        &self,
+        slices: &Slices,
+        images: &Range<usize>,
+        &(_, id): &(usize, NodeId),
+        mut step: Step,
+    ) -> Step {
+        let node = &self.graph.nodes[id];
+        let root = |var: Var| self.places.of(var).map(|place| place.root);
+        let operands = node.inputs.iter().zip(&mut step.inputs);
+        for (&var, slot) in operands.chain(node.outputs.iter().zip(&mut step.outputs)) {
+            *slot = slices.part(var, root(var), *slot, images);
+        }
+        step.macs = slices.share(step.macs, images);
+        step
     }
 }

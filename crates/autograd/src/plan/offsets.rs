@@ -2,6 +2,7 @@
 
 use super::liveness::{Live, Schedule};
 use super::placement::Places;
+use super::slices::Slices;
 use crate::graph::{Graph, Var};
 use inception_tensor::{Arena, Region};
 
@@ -29,16 +30,20 @@ enum Owner {
     Workspace(usize),
 }
 
+/// What buffers are for.
+#[derive(Clone, Copy)]
+pub(super) struct Buffers<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) live: &'a [Option<Live>],
+    pub(super) places: &'a Places,
+    pub(super) slices: Option<&'a Slices>,
+}
+
 /// Places the largest block first, each at the lowest offset that no block of a meeting life
 /// occupies.
-pub(super) fn layout(
-    graph: &Graph,
-    schedule: &Schedule,
-    live: &[Option<Live>],
-    places: &Places,
-    element_bytes: usize,
-) -> Layout {
-    let mut blocks = buffers(graph, live, places, element_bytes);
+pub(super) fn layout(schedule: &Schedule, buffers: Buffers<'_>, element_bytes: usize) -> Layout {
+    let graph = buffers.graph;
+    let mut blocks = buffers.blocks(element_bytes);
     for (at, &id) in schedule.nodes.iter().enumerate() {
         let node = &graph.nodes[id];
         let (inputs, outputs) = (graph.shapes(&node.inputs), graph.shapes(&node.outputs));
@@ -74,29 +79,30 @@ pub(super) fn layout(
     layout
 }
 
-/// One block for each buffer that a needed value lies in.
-fn buffers(
-    graph: &Graph,
-    live: &[Option<Live>],
-    places: &Places,
-    element_bytes: usize,
-) -> Vec<Block> {
-    let mut lives: Vec<Option<Live>> = vec![None; graph.values.len()];
-    for (i, life) in live.iter().enumerate() {
-        if let (Some(life), Some(place)) = (life, places.of(Var(i as u32))) {
-            let joined = &mut lives[place.root];
-            *joined = Some(joined.map_or(*life, |l| l.join(*life)));
+impl Buffers<'_> {
+    /// One block for each buffer that a needed value lies in.
+    fn blocks(self, element_bytes: usize) -> Vec<Block> {
+        let mut lives: Vec<Option<Live>> = vec![None; self.graph.values.len()];
+        for (i, life) in self.live.iter().enumerate() {
+            if let (Some(life), Some(place)) = (life, self.places.of(Var(i as u32))) {
+                let joined = &mut lives[place.root];
+                *joined = Some(joined.map_or(*life, |l| l.join(*life)));
+            }
         }
+        let block = |(i, life): (usize, Option<Live>)| {
+            let (value, life) = (&self.graph.values[i], life?);
+            let (shape, live) = match self.slices {
+                Some(slices) => (slices.shape(i, value.shape), slices.life(i, life)),
+                None => (value.shape, life),
+            };
+            Some(Block {
+                bytes: shape.len() * value.dtype.bytes(element_bytes),
+                live,
+                owner: Owner::Buffer(i),
+            })
+        };
+        lives.into_iter().enumerate().filter_map(block).collect()
     }
-    let block = |(i, life): (usize, Option<Live>)| {
-        let value = &graph.values[i];
-        Some(Block {
-            bytes: value.shape.len() * value.dtype.bytes(element_bytes),
-            live: life?,
-            owner: Owner::Buffer(i),
-        })
-    };
-    lives.into_iter().enumerate().filter_map(block).collect()
 }
 
 /// The lowest aligned offset where `block` meets nobody; `placed` is sorted by start.

@@ -12,6 +12,7 @@ fn executor(graph: &Graph, keep: &[Var]) -> Executor<f64> {
     let options = PlanOptions {
         passes: Passes::TRAINING,
         element_bytes: 8,
+        ..PlanOptions::default()
     };
     let plan = Plan::compile(graph, keep, &options);
     Executor::new(Arc::new(plan), &Pool::serial()).unwrap()

@@ -7,6 +7,7 @@ use inception_autograd::{
 use inception_ops::Window;
 use inception_tensor::Shape;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn assert_same(a: &Run, b: &Run, what: &str) {
     assert!(
@@ -144,20 +145,60 @@ fn a_stack_of_modules_needs_less_memory_and_gives_the_same() {
 
 /// The value of `y` for inputs as they are.
 fn output(net: &Net, y: Var, passes: Passes) -> Vec<f64> {
-    let mut graph = net.graph.clone();
-    optimise(&mut graph, &[y], &passes);
     let options = PlanOptions {
         passes,
         element_bytes: 8,
+        ..PlanOptions::default()
     };
-    let plan = std::sync::Arc::new(Plan::compile(&graph, &[y], &options));
+    planned(net, y, &options).0
+}
+
+/// The same with more settings, and the plan.
+fn planned(net: &Net, y: Var, options: &PlanOptions) -> (Vec<f64>, Arc<Plan>) {
+    let mut graph = net.graph.clone();
+    optimise(&mut graph, &[y], &options.passes);
+    let plan = Arc::new(Plan::compile(&graph, &[y], options));
     let pool = inception_tensor::Pool::serial();
-    let mut executor = inception_autograd::Executor::<f64>::new(plan, &pool).unwrap();
+    let mut executor = inception_autograd::Executor::<f64>::new(Arc::clone(&plan), &pool).unwrap();
     executor.prepare(&net.params);
     let (input, numbers) = &net.inputs[0];
-    executor.input_mut(*input).copy_from_slice(numbers.data());
-    executor.run(&net.params, Default::default());
-    executor.output(y).dense().to_vec()
+    // Whatever a run leaves behind, the next one computes the same.
+    for _ in 0..2 {
+        executor.input_mut(*input).copy_from_slice(numbers.data());
+        executor.run(&net.params, Default::default());
+    }
+    (executor.output(y).dense().to_vec(), plan)
+}
+
+#[test]
+fn slices_of_a_batch_have_the_bits_of_the_whole_and_need_less_memory() {
+    let mut net = Net::new(3);
+    let x = net.map(Shape::new(11, 16, 16, 8));
+    let a = module(&mut net, x);
+    let b = module(&mut net, a);
+    let small = net.graph.max_pool("pool", Window::square(3).stride(2), b);
+    let y = module(&mut net, small.unwrap());
+    let plan = |cache_bytes| {
+        let options = PlanOptions {
+            element_bytes: 8,
+            cache_bytes,
+            ..PlanOptions::default()
+        };
+        planned(&net, y, &options)
+    };
+    let (whole, of_whole) = plan(usize::MAX);
+    assert_eq!(of_whole.steps().filter(|step| step.1 == "pool").count(), 1);
+    let macs = |plan: &Plan| plan.steps().map(|(_, _, macs)| macs).sum::<u64>();
+    // Slices of an image each, and of two, of which the last has one.
+    for (cache_bytes, slices) in [(1 << 10, 11), (350 << 10, 6)] {
+        let (found, of_slices) = plan(cache_bytes);
+        assert_eq!(found, whole, "{cache_bytes}");
+        let runs = of_slices.steps().filter(|step| step.1 == "pool").count();
+        assert_eq!(runs, slices, "{cache_bytes}");
+        assert_eq!(macs(&of_slices), macs(&of_whole));
+        let (small, large) = (of_slices.arena_bytes(), of_whole.arena_bytes());
+        assert!(small < large, "{cache_bytes}: {small} of {large} bytes");
+    }
 }
 
 #[test]

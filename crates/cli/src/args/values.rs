@@ -1,6 +1,12 @@
 //! Values of flags that are more than a number or a name.
 
+use serde::de::DeserializeOwned;
 use std::str::FromStr;
+
+/// One of the words that a setting knows.
+pub(crate) fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string().replace('`', ""))
+}
 
 /// `C,H,W`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

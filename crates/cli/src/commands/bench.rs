@@ -3,7 +3,7 @@
 mod measure;
 mod profile;
 
-use crate::args::{Common, ModelArgs, WeightsArgs};
+use crate::args::{Common, ModelArgs, WeightsArgs, word};
 use crate::exit::{Outcome, usage};
 use crate::table::pairs;
 use crate::{numbers, output};
@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use inception_autograd::{Passes, Storage};
 use inception_deploy::{Observer, Weights};
 use inception_tensor::{Element, Pool, Stream};
+use inception_train::Recompute;
 use measure::Measured;
 use profile::Profile;
 use serde::Serialize;
@@ -35,6 +36,10 @@ pub(crate) struct BenchArgs {
     /// Type of numbers
     #[arg(long, value_enum, default_value = "f32")]
     precision: Precision,
+    /// Maps of a training step that are made again instead of kept: nothing, cheap
+    /// (normalisations and pools) or stages (all but those between stages)
+    #[arg(long, value_name = "NAME", value_parser = word::<Recompute>, default_value = "nothing")]
+    recompute: Recompute,
     /// How often it is measured, after one run to warm up
     #[arg(long, value_name = "N", default_value_t = 10)]
     reps: usize,
@@ -106,6 +111,10 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Outcome> {
     if args.reps == 0 {
         return Err(usage("--reps is at least 1"));
     }
+    let keeps_all = args.mode == Mode::Infer || args.precision == Precision::Bf16;
+    if keeps_all && args.recompute != Recompute::Nothing {
+        return Err(usage("--recompute is for --mode train in f32 or f64"));
+    }
     let pool = args.common.pool()?;
     let weights = weights(args)?;
     let report = match args.precision {
@@ -173,6 +182,7 @@ fn measure<T: Element>(args: &BenchArgs, weights: &Weights, pool: &Pool) -> Resu
         seed: args.seed,
         pool: pool.clone(),
         storage: storage(args, weights, pool)?,
+        recompute: args.recompute,
     };
     let (mode, measured) = match args.mode {
         Mode::Infer => ("infer", work.infer(passes(args, Passes::INFERENCE)?)?),

@@ -78,6 +78,27 @@ fn a_benchmark_has_the_promised_fields() {
 }
 
 #[test]
+fn a_benchmark_of_maps_made_again_needs_less_memory() {
+    let place = Place::new();
+    let bench = "bench --model inception-small --batch-size 16 --reps 1";
+    let arena = |words: &str| {
+        let found = place.json(&format!("{bench} --mode train {words}"));
+        found["arena_bytes"].as_u64().unwrap()
+    };
+    let [all, cheap, stages] =
+        ["nothing", "cheap", "stages"].map(|what| arena(&format!("--recompute {what}")));
+    assert_eq!(all, arena(""));
+    assert!(all > cheap && cheap > stages, "{all}, {cheap}, {stages}");
+    for words in [
+        "--recompute cheap",
+        "--mode train --precision bf16 --recompute cheap",
+    ] {
+        let message = place.fail(2, &format!("{bench} {words}"));
+        assert_eq!(message, "--recompute is for --mode train in f32 or f64");
+    }
+}
+
+#[test]
 fn a_summary_has_the_promised_fields() {
     let place = Place::new();
     let found = place.json("summary --model googlenet");

@@ -47,6 +47,7 @@ impl Network {
         let options = PlanOptions {
             passes: Passes::TRAINING,
             element_bytes: 8,
+            ..PlanOptions::default()
         };
         let plan = Plan::compile(&program.graph, &[program.loss], &options);
         let forward = Executor::new(Arc::new(plan), &Pool::new(2).unwrap()).unwrap();

@@ -62,6 +62,7 @@ impl Case<'_> {
         let options = PlanOptions {
             passes: self.passes,
             element_bytes: size_of::<T>(),
+            ..PlanOptions::default()
         };
         let plan = Arc::new(Plan::compile(&graph, &keep, &options));
 

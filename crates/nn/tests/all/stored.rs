@@ -1,7 +1,7 @@
 //! Networks whose maps are kept in fewer bits, against themselves in `f32`.
 
 use crate::common;
-use inception_autograd::{Executor, Passes, Range, Ranges, RunKey, Storage};
+use inception_autograd::{Executor, Passes, Plan, PlanOptions, Range, Ranges, RunKey, Storage};
 use inception_nn::{
     EvalProgram, Model, ModelOptions, ObserveProgram, ParamGrad, Parameters, TrainConfig,
     TrainProgram,
@@ -47,13 +47,28 @@ fn images(model: &Model, n: usize) -> Vec<f32> {
 
 /// The logits of a batch.
 fn logits(net: &Net, images: &[f32], n: usize, storage: &Storage, pool: &Pool) -> Vec<f32> {
+    let options = PlanOptions::default();
+    planned_logits(net, images, n, storage, pool, &options).0
+}
+
+/// The same by a plan of these options, and how many steps it has.
+fn planned_logits(
+    net: &Net,
+    images: &[f32],
+    n: usize,
+    storage: &Storage,
+    pool: &Pool,
+    options: &PlanOptions,
+) -> (Vec<f32>, usize) {
     let Net { model, parameters } = net;
-    let program = EvalProgram::record_stored(model, n, Passes::INFERENCE, storage).unwrap();
-    let mut executor = Executor::new(Arc::new(program.compile::<f32>()), pool).unwrap();
+    let program = EvalProgram::record_stored(model, n, options.passes, storage).unwrap();
+    let plan = Plan::compile(&program.graph, &[program.logits], options);
+    let steps = plan.len();
+    let mut executor = Executor::new(Arc::new(plan), pool).unwrap();
     executor.prepare(parameters);
     executor.input_mut(program.images).copy_from_slice(images);
     executor.run(parameters, RunKey::default());
-    executor.output(program.logits).dense().to_vec()
+    (executor.output(program.logits).dense().to_vec(), steps)
 }
 
 /// Ranges of a network's values over some images.
@@ -117,6 +132,27 @@ fn threads_and_the_rest_of_the_batch_change_no_bit() {
 }
 
 #[test]
+fn slices_of_a_batch_change_no_bit() {
+    for net in nets() {
+        let (name, n, pool) = (net.model.name(), 3, Pool::serial());
+        let images = images(&net.model, n);
+        for storage in [Storage::Real, Storage::Bf16, ranges(&net, &images, n)] {
+            let of = |cache_bytes| {
+                let options = PlanOptions {
+                    cache_bytes,
+                    ..PlanOptions::default()
+                };
+                planned_logits(&net, &images, n, &storage, &pool, &options)
+            };
+            let (whole, steps) = of(usize::MAX);
+            let (found, steps_of_slices) = of(1 << 10);
+            assert_eq!(found, whole, "{name}");
+            assert!(steps_of_slices > steps, "{name}: {steps_of_slices} {steps}");
+        }
+    }
+}
+
+#[test]
 fn every_kernel_gives_nearly_the_same() {
     let net = &nets()[1];
     let images = images(&net.model, 1);
@@ -141,7 +177,11 @@ fn bf16_maps_take_half_the_memory() {
     // Folded and packed weights lie in the arena as well; what images add is maps.
     let images = |storage: &Storage| {
         let arena = |n| {
-            let passes = Passes::INFERENCE;
+            // Slices would leave little of it.
+            let passes = Passes {
+                slices: false,
+                ..Passes::INFERENCE
+            };
             let program = EvalProgram::record_stored(&model, n, passes, storage).unwrap();
             program.compile::<f32>().arena_bytes() as f64
         };

@@ -87,6 +87,16 @@ pub enum Recompute {
     Stages,
 }
 
+impl From<Recompute> for inception_autograd::Recompute {
+    fn from(what: Recompute) -> Self {
+        match what {
+            Recompute::Nothing => Self::Nothing,
+            Recompute::Cheap => Self::Cheap,
+            Recompute::Stages => Self::Stages,
+        }
+    }
+}
+
 /// What the maps of the forward pass are kept in until the backward pass has read them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

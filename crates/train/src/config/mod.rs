@@ -311,11 +311,7 @@ impl TrainConfig {
                 Precision::F32 => Storage::Real,
                 Precision::Bf16 => Storage::Bf16,
             },
-            recompute: match self.recompute {
-                Recompute::Nothing => inception_autograd::Recompute::Nothing,
-                Recompute::Cheap => inception_autograd::Recompute::Cheap,
-                Recompute::Stages => inception_autograd::Recompute::Stages,
-            },
+            recompute: self.recompute.into(),
         })
     }
 

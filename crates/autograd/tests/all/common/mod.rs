@@ -203,6 +203,7 @@ pub fn run_again(net: &Net, loss: Var, passes: Passes, what: Recompute, threads:
     let options = PlanOptions {
         passes,
         element_bytes: 8,
+        ..PlanOptions::default()
     };
     let plan = Arc::new(Plan::compile(&graph, &keep, &options));
     let mut executor = Executor::new(plan, &Pool::new(threads).unwrap()).unwrap();
@@ -236,6 +237,8 @@ pub fn forward(net: &Net, loss: Var, passes: Passes) -> f64 {
     let options = PlanOptions {
         passes,
         element_bytes: 8,
+        // So little that slices are of an image each.
+        cache_bytes: 64,
     };
     let plan = Arc::new(Plan::compile(&graph, &[loss], &options));
     let mut executor = Executor::<f64>::new(plan, &Pool::serial()).unwrap();

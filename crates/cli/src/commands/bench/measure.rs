@@ -5,7 +5,7 @@ use anyhow::Result;
 use inception_autograd::{Executor, Passes, RunKey, Storage};
 use inception_nn::{EvalProgram, Model, Parameters, TrainConfig, TrainProgram};
 use inception_tensor::{Calibration, Element, Pool, Stream};
-use inception_train::{Optimizer, OptimizerConfig, OptimizerKind, ParamRule, Update};
+use inception_train::{Optimizer, OptimizerConfig, OptimizerKind, ParamRule, Recompute, Update};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +22,8 @@ pub(super) struct Work<'a, T> {
     pub(super) seed: u64,
     pub(super) pool: Pool,
     pub(super) storage: Storage,
+    /// For training.
+    pub(super) recompute: Recompute,
 }
 
 /// What came of it.
@@ -54,6 +56,7 @@ impl<T: Element> Work<'_, T> {
             batch_size: self.batch_size,
             passes,
             storage: self.storage.clone(),
+            recompute: self.recompute.into(),
             ..TrainConfig::default()
         };
         let program = TrainProgram::record(self.model, &config)?;

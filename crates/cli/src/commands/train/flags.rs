@@ -1,12 +1,11 @@
 //! The flags of `inception train`.
 
-use crate::args::{ByteSize, Common, InputShape};
+use crate::args::{ByteSize, Common, InputShape, word};
 use clap::Args;
 use inception_train::{
     AuxHeads, BadImages, InitMode, InitializerName, Links, NonFinitePolicy, OptimizerName, Order,
     ParamRule, Precision, Recompute, ScheduleName, TrainConfig,
 };
-use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 
 /// Train or fine-tune a model
@@ -257,11 +256,6 @@ pub(crate) struct TrainArgs {
 
 /// The pattern of running statistics.
 const STATISTICS: &str = "*.running_*";
-
-/// One of the words that a setting knows.
-fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_value(text.into()).map_err(|error| error.to_string().replace('`', ""))
-}
 
 fn set<T: Clone>(setting: &mut T, given: &Option<T>) {
     if let Some(value) = given {
