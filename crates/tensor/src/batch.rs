@@ -29,14 +29,15 @@ impl<T> Batch<'_, T> {
     }
 }
 
-/// `c[i] = a[i]·b[i]` for the matrices of a batch, on the calling thread.
+/// `c[row, i] = a[i, row]·b[i]` for the matrices of a batch, on the calling thread: the products of
+/// a row lie side by side, for who reads them together.
 ///
 /// The sum of an element is one chain over pieces and numbers in order, so it has the same bits
 /// whatever it is computed together with.
 ///
 /// # Shapes
 /// `a`: [`Batch`]; `panels`: `count` panels `[taps·width][PANEL]`, one after the other; `c`:
-/// `count × rows × PANEL`, dense.
+/// `rows × count × PANEL`, dense.
 ///
 /// # Panics
 /// When sizes do not fit each other, or a piece lies outside the data.
@@ -137,8 +138,8 @@ impl<T: Element> WithIsa for Product<'_, T> {
                         later_b: later_panel(b, k, row / step),
                     };
                     let finish = Finish {
-                        c: c.wrapping_add((i * rows + row) * PANEL),
-                        stride: PANEL,
+                        c: c.wrapping_add((row * count + i) * PANEL),
+                        stride: count * PANEL,
                         columns: PANEL,
                         add: false,
                         bias: std::ptr::null(),
@@ -160,21 +161,22 @@ impl<T: Element> WithIsa for Product<'_, T> {
         let Batch {
             data,
             pitch,
+            count,
             rows,
             places,
             width,
-            ..
         } = self.a;
         let k = self.a.taps() * width;
         with_scratch(rows * k, |matrix: &mut [T]| {
-            for (i, c) in self.c.chunks_exact_mut(rows * PANEL).enumerate() {
+            for i in 0..count {
                 for (j, &place) in places.iter().enumerate() {
                     let piece = &data[i * pitch + place as usize..][..width];
                     matrix[j % rows * k + j / rows * width..][..width].copy_from_slice(piece);
                 }
                 let b = &self.panels[i * k * PANEL..][..k * PANEL];
-                // SAFETY: `matrix` is `rows × k`, `b` `k × PANEL`, `c` `rows × PANEL`, all
-                // dense, and `c` is borrowed mutably.
+                let c = &mut self.c[i * PANEL..];
+                // SAFETY: `matrix` is `rows × k` and `b` `k × PANEL`, both dense; `c` has
+                // `PANEL` numbers every `count · PANEL`, `rows` times, and is borrowed mutably.
                 unsafe {
                     T::raw_gemm(
                         rows,
@@ -186,7 +188,7 @@ impl<T: Element> WithIsa for Product<'_, T> {
                         (PANEL as isize, 1),
                         T::zero(),
                         c.as_mut_ptr(),
-                        PANEL as isize,
+                        (count * PANEL) as isize,
                     );
                 }
             }
@@ -225,8 +227,8 @@ mod tests {
                 let a = Batch { data: &data, pitch, count, rows, places: &places, width };
                 multiply_batch(kernel, a, panels, &mut c);
                 for (at, &found) in c.iter().enumerate() {
-                    let (i, row, column) =
-                        (at / PANEL / rows, at / PANEL % rows, at % PANEL);
+                    let (row, i, column) =
+                        (at / PANEL / count, at / PANEL % count, at % PANEL);
                     let a = &data[i * pitch + row * width..][..k];
                     let terms = a.iter().enumerate().map(|(j, a)| {
                         a * panels[(i * k + j) * PANEL + column]

@@ -43,7 +43,7 @@ impl Bf16 {
 
 /// A type that numbers are kept in between operators which compute in an [`Element`]: that
 /// type itself, or one of fewer bits.
-pub trait Kept: Copy + Send + Sync + 'static {
+pub trait Kept: Pod + Send + Sync {
     /// The number.
     fn number<T: Element>(self) -> T;
 

@@ -143,7 +143,7 @@ impl Block<'_> {
         let used = self.count.div_ceil(GROUP) * group_len(width);
         self.pool
             .for_each_chunk(&mut out[..used], group_len(width), |group, data| {
-                self.pool.kernel().with_lanes(TransformTiles {
+                let transform = TransformTiles {
                     tiles: self.tiles,
                     first: self.first + group * GROUP,
                     count: GROUP.min(self.count - group * GROUP),
@@ -151,7 +151,8 @@ impl Block<'_> {
                     offset,
                     line,
                     to: Transformed { data, pitch, width },
-                });
+                };
+                transform.run(self.pool.kernel());
             });
     }
 

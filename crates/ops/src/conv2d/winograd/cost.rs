@@ -20,6 +20,14 @@ const INPUT: usize = 450;
 const OUTPUT: usize = 450;
 /// Numbers of transformed filters that are read in a cycle.
 const FILTER: usize = 6;
+/// The same where a task reads them from beyond its core's cache.
+const FAR_FILTER: usize = 3;
+/// The most tasks a thread that channels alone are cut into.
+const CHANNEL_TASKS: usize = 3;
+/// So few tasks are dealt out one by one to see when they end.
+const FEW_TASKS: usize = 32;
+/// With so many tasks a thread, all threads end at about the same time.
+const MANY_ROUNDS: usize = 16;
 
 /// Whether a convolution to `y` that sums over `k` channels is faster in the transformed
 /// domain, in single precision, than by products of which one instruction takes `pairs` for one.
@@ -54,15 +62,6 @@ fn line_pays(form: LineForm, y: Shape, k: usize, pairs: usize) -> bool {
     let results = lines * tiles * y.c.div_ceil(LANES) * OUTPUT / SIDE;
     lines * tiles * filter / TRANSFORMED + stored + results + filter / FILTER < direct
 }
-
-/// So few tasks are dealt out one by one to see when they end.
-const FEW_TASKS: usize = 32;
-/// With so many tasks a thread, all threads end at about the same time.
-const MANY_ROUNDS: usize = 16;
-/// Numbers of transformed filters that a task reads in a cycle, from beyond its core's cache.
-const FAR_FILTER: usize = 3;
-/// The most tasks a thread that channels alone are cut into.
-const CHANNEL_TASKS: usize = 3;
 
 /// What a task costs that computes tiles for panels of channels of the output.
 #[derive(Clone, Copy, Debug)]

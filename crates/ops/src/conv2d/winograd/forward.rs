@@ -20,6 +20,7 @@ const FETCHED: usize = 2;
 const LEAST_TILES: usize = 16;
 /// The most parts that a line of tiles is cut into.
 const PARTS_OF_A_LINE: usize = 4;
+
 /// A bank of transformed filters, and what becomes of its sums.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Filtered<'a, T> {
@@ -151,7 +152,7 @@ impl<T: Element, S: LaneMap<T>> Task<'_, T, S> {
         let (rows, width, kernel) = (tiles.count(), self.x.shape().c, self.pool.kernel());
         let pitch = rows * width + SKEW;
         with_scratch(POINTS * pitch, |data: &mut [T]| {
-            kernel.with_lanes(TransformTiles {
+            let transform = TransformTiles {
                 tiles,
                 first: 0,
                 count: rows,
@@ -163,7 +164,8 @@ impl<T: Element, S: LaneMap<T>> Task<'_, T, S> {
                     pitch,
                     width,
                 },
-            });
+            };
+            transform.run(kernel);
             let len = POINTS * width * PANEL;
             with_scratch(rows, |places: &mut [u32]| {
                 for (row, place) in places.iter_mut().enumerate() {
@@ -218,7 +220,7 @@ struct Results<'a, 'b, T, S, const M: usize> {
     tiles: Tiles,
     /// The first channel, counted from the box's.
     channel: usize,
-    /// `[POINTS][tiles][PANEL]`.
+    /// `[tiles][POINTS][PANEL]`.
     products: &'a [T],
 }
 
@@ -246,9 +248,11 @@ impl<T: Element, S: LaneMap<T>, const M: usize> WithLanes<T> for Results<'_, '_,
             for channel in channels.clone().step_by(LANES) {
                 let finish = bank.finish(lanes, first + channel, past_cache);
                 let end = c.min(channel + LANES);
+                let start = i * POINTS * PANEL + channel - self.channel;
+                let tile = &self.products[start..start + (POINTS - 1) * PANEL + LANES];
                 let load = |p: usize, q: usize| {
-                    let at = ((p * SIDE + q) * count + i) * PANEL + channel - self.channel;
-                    lanes.load_part(&self.products[at..at + LANES])
+                    let at = (p * SIDE + q) * PANEL;
+                    lanes.load_part(&tile[at..at + LANES])
                 };
                 both_ways::<T, _, _, SIDE, M>(lanes, Output, &mut memory, load, |y, x, result| {
                     let Some(pixel) = pixels[y][x].get_mut(channel..end) else {

@@ -377,7 +377,7 @@ struct Results<'a, 'b, T> {
     part: &'a mut BoxMut<'b, T>,
     /// The first channel, counted from the box's.
     channel: usize,
-    /// `[SIDE][lines][tiles][PANEL]`.
+    /// `[lines][tiles][SIDE][PANEL]`.
     products: &'a [T],
 }
 
@@ -406,7 +406,7 @@ impl<T: Element, const M: usize> WithLanes<T> for TilesOf<'_, '_, T, M> {
             for i in 0..lines * tiles {
                 let mut numbers = [lanes.splat(T::zero()); SIDE];
                 for (point, number) in numbers.iter_mut().enumerate() {
-                    let at = (point * lines * tiles + i) * PANEL + channel - first;
+                    let at = (i * SIDE + point) * PANEL + channel - first;
                     *number = T::read(lanes, &products[at..at + LANES]);
                 }
                 let results: [_; M] = Output.apply(lanes, &numbers);

@@ -2,7 +2,8 @@
 
 use super::SIDE;
 use super::transform::{Line, both_ways, half};
-use inception_tensor::{Element, LANES, LaneMap, Lanes, View, WithLanes};
+use crate::tile::starts;
+use inception_tensor::{Element, Kernel, LANES, LaneMap, Lanes, View, WithLanes, with_scratch};
 
 /// Tiles of a map, in the order in which they are transformed.
 #[derive(Clone, Copy, Debug)]
@@ -36,17 +37,18 @@ impl Tiles {
         [i / columns / rows, i / columns % rows, i % columns]
     }
 
-    /// The pixels of tile `i` of `map`, `N` rows and columns; those outside are empty.
+    /// The pixels of tile `i` of `map`, `N` rows and columns; those beyond it are `outside`.
     #[inline(always)]
     fn pixels<'a, S: Copy, const N: usize>(
         &self,
         map: &View<'a, S>,
         offset: [usize; 2],
         i: usize,
+        outside: &'a [S],
     ) -> [[&'a [S]; N]; N] {
         let (shape, [image, row, column]) = (map.shape(), self.place(i));
         let image = self.start[0] + image;
-        let mut pixels: [[&[S]; N]; N] = [[&[]; N]; N];
+        let mut pixels = [[outside; N]; N];
         for (p, line) in pixels.iter_mut().enumerate() {
             // Before the near edge these wrap around to numbers beyond the far edge.
             let y = ((self.start[1] + row) * self.step + p).wrapping_sub(offset[0]);
@@ -87,30 +89,80 @@ pub(super) struct TransformTiles<'a, T, S, F, const N: usize> {
     pub(super) to: Transformed<'a, T>,
 }
 
+impl<T: Element, S: LaneMap<T>, F: Line<T, N, SIDE>, const N: usize>
+    TransformTiles<'_, T, S, F, N>
+{
+    /// Transforms them with the vectors of `kernel`.
+    pub(super) fn run(self, kernel: Kernel) {
+        with_scratch(self.to.width, |zeros: &mut [S]| {
+            zeros.fill(S::default());
+            match self.to.width {
+                LANES.. => kernel.with_lanes(Wide(self, zeros)),
+                _ => kernel.with_lanes(Narrow(self, zeros)),
+            }
+        });
+    }
+}
+
+/// Tiles of at least [`LANES`] channels, and a pixel of zeros.
+struct Wide<'a, 'b, T, S, F, const N: usize>(TransformTiles<'a, T, S, F, N>, &'b [S]);
+
+/// Tiles of fewer.
+struct Narrow<'a, 'b, T, S, F, const N: usize>(TransformTiles<'a, T, S, F, N>, &'b [S]);
+
 impl<T: Element, S: LaneMap<T>, F: Line<T, N, SIDE>, const N: usize> WithLanes<T>
-    for TransformTiles<'_, T, S, F, N>
+    for Wide<'_, '_, T, S, F, N>
 {
     type Output = ();
 
     #[inline(always)]
     fn run(self, lanes: impl Lanes<T>) {
-        let Transformed { data, pitch, width } = self.to;
+        let Self(tiles, zeros) = self;
+        let Transformed { data, pitch, width } = tiles.to;
         let mut memory = half(lanes);
-        for i in 0..self.count {
-            let pixels: [[&[S]; N]; N] = self.tiles.pixels(&self.map, self.offset, self.first + i);
-            for channel in (0..width).step_by(LANES) {
-                let end = width.min(channel + LANES);
+        for i in 0..tiles.count {
+            let place = tiles.first + i;
+            let pixels: [[&[S]; N]; N] = tiles.tiles.pixels(&tiles.map, tiles.offset, place, zeros);
+            for channel in starts::<LANES>(width) {
                 both_ways(
                     lanes,
-                    self.line,
+                    tiles.line,
                     &mut memory,
-                    |p, q| S::read(lanes, pixels[p][q].get(channel..end).unwrap_or(&[])),
+                    // Of known length, so that nothing asks how many numbers there are.
+                    |p, q| S::read(lanes, &pixels[p][q][channel..channel + LANES]),
                     |p, q, number| {
-                        let row = (p * SIDE + q) * pitch + i * width;
-                        lanes.store_part(number, &mut data[row + channel..row + end]);
+                        let at = (p * SIDE + q) * pitch + i * width + channel;
+                        lanes.store_part(number, &mut data[at..at + LANES]);
                     },
                 );
             }
+        }
+    }
+}
+
+impl<T: Element, S: LaneMap<T>, F: Line<T, N, SIDE>, const N: usize> WithLanes<T>
+    for Narrow<'_, '_, T, S, F, N>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, lanes: impl Lanes<T>) {
+        let Self(tiles, zeros) = self;
+        let Transformed { data, pitch, width } = tiles.to;
+        let mut memory = half(lanes);
+        for i in 0..tiles.count {
+            let place = tiles.first + i;
+            let pixels: [[&[S]; N]; N] = tiles.tiles.pixels(&tiles.map, tiles.offset, place, zeros);
+            both_ways(
+                lanes,
+                tiles.line,
+                &mut memory,
+                |p, q| S::read(lanes, pixels[p][q]),
+                |p, q, number| {
+                    let at = (p * SIDE + q) * pitch + i * width;
+                    lanes.store_part(number, &mut data[at..at + width]);
+                },
+            );
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) trait Line<T: Element, const N: usize, const M: usize>:
     fn apply<L: Lanes<T>>(self, lanes: L, line: &[L::V; N]) -> [L::V; M];
 }
 
-/// Half of a transform, which does not fit into registers: a tile whose columns are
+/// Half of a transform, which does not fit into registers: the rows of a tile whose columns are
 /// transformed. Kept between tiles, so that none begins with writing zeros.
 pub(super) type Half<V> = [[V; SIDE]; SIDE];
 
@@ -33,7 +33,7 @@ pub(super) fn half<T: Element, L: Lanes<T>>(lanes: L) -> Half<L::V> {
 pub(super) fn both_ways<T, L, F, const N: usize, const M: usize>(
     lanes: L,
     line: F,
-    columns: &mut Half<L::V>,
+    rows: &mut Half<L::V>,
     load: impl Fn(usize, usize) -> L::V,
     mut store: impl FnMut(usize, usize, L::V),
 ) where
@@ -41,19 +41,23 @@ pub(super) fn both_ways<T, L, F, const N: usize, const M: usize>(
     L: Lanes<T>,
     F: Line<T, N, M>,
 {
-    for (q, column) in columns.iter_mut().enumerate().take(N) {
-        let mut numbers = [load(0, q); N];
-        for (p, number) in numbers.iter_mut().enumerate().skip(1) {
+    // Arrays of known length by value: such loops stay in registers.
+    let none = lanes.splat(T::zero());
+    for q in 0..N {
+        let mut numbers = [none; N];
+        for (p, number) in numbers.iter_mut().enumerate() {
             *number = load(p, q);
         }
-        column[..M].copy_from_slice(&line.apply(lanes, &numbers));
-    }
-    for i in 0..M {
-        let mut numbers = [columns[0][i]; N];
-        for (number, column) in numbers.iter_mut().zip(columns.iter()).skip(1) {
-            *number = column[i];
+        let column: [_; M] = line.apply(lanes, &numbers);
+        for (row, &number) in rows.iter_mut().zip(&column) {
+            row[q] = number;
         }
-        for (j, &number) in line.apply(lanes, &numbers).iter().enumerate() {
+    }
+    for (i, row) in rows.iter().enumerate().take(M) {
+        let mut numbers = [none; N];
+        numbers.copy_from_slice(&row[..N]);
+        let results: [_; M] = line.apply(lanes, &numbers);
+        for (j, &number) in results.iter().enumerate() {
             store(i, j, number);
         }
     }
@@ -66,8 +70,8 @@ pub(super) struct Input;
 impl<T: Element> Line<T, SIDE, SIDE> for Input {
     #[inline(always)]
     fn apply<L: Lanes<T>>(self, lanes: L, d: &[L::V; SIDE]) -> [L::V; SIDE] {
-        let [two, four] = [2.0, 4.0].map(|x| lanes.splat(T::of(x)));
-        let [minus_four, minus_five] = [-4.0, -5.0].map(|x| lanes.splat(T::of(x)));
+        let (two, four) = (lanes.splat(T::of(2.0)), lanes.splat(T::of(4.0)));
+        let (minus_four, minus_five) = (lanes.splat(T::of(-4.0)), lanes.splat(T::of(-5.0)));
         let [d0, d1, d2, d3, d4, d5] = *d;
         let even = lanes.mul_add(minus_four, d2, d4);
         let odd = lanes.mul_add(minus_four, d1, d3);
