@@ -92,10 +92,7 @@ fn ours(programs: &Programs, work: &Work, model: &str) -> Result<Command> {
         "--mode",
         work.mode.name(),
     ]);
-    command.args(["--precision", work.precision]);
-    if work.recompute != "nothing" {
-        command.args(["--recompute", work.recompute]);
-    }
+    command.args(["--precision", work.precision, "--recompute", work.recompute]);
     if let Some(input) = work.input {
         command.args(["--input", input]);
     }

@@ -30,7 +30,7 @@ pub struct PlanOptions {
 }
 
 /// Bytes of the last cache for each core, or less.
-const CACHE_OF_A_CORE: usize = 4 << 20;
+const CACHE_OF_A_CORE: usize = 8 << 20;
 
 impl Default for PlanOptions {
     fn default() -> Self {

@@ -1,11 +1,11 @@
 //! The optimised plan computes what the plain one does.
 
-use crate::common::{Net, Run, forward, random_net, run, run_again};
+use crate::common::{Net, Run, forward, random_net, run, run_again, run_twice};
 use inception_autograd::{
     Graph, Op, Passes, Plan, PlanOptions, Recompute, RunningStatistics, Var, optimise,
 };
 use inception_ops::Window;
-use inception_tensor::Shape;
+use inception_tensor::{Pool, Shape};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -158,15 +158,7 @@ fn planned(net: &Net, y: Var, options: &PlanOptions) -> (Vec<f64>, Arc<Plan>) {
     let mut graph = net.graph.clone();
     optimise(&mut graph, &[y], &options.passes);
     let plan = Arc::new(Plan::compile(&graph, &[y], options));
-    let pool = inception_tensor::Pool::serial();
-    let mut executor = inception_autograd::Executor::<f64>::new(Arc::clone(&plan), &pool).unwrap();
-    executor.prepare(&net.params);
-    let (input, numbers) = &net.inputs[0];
-    // Whatever a run leaves behind, the next one computes the same.
-    for _ in 0..2 {
-        executor.input_mut(*input).copy_from_slice(numbers.data());
-        executor.run(&net.params, Default::default());
-    }
+    let executor = run_twice(net, Arc::clone(&plan), &Pool::serial());
     (executor.output(y).dense().to_vec(), plan)
 }
 

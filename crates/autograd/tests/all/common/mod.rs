@@ -206,17 +206,7 @@ pub fn run_again(net: &Net, loss: Var, passes: Passes, what: Recompute, threads:
         ..PlanOptions::default()
     };
     let plan = Arc::new(Plan::compile(&graph, &keep, &options));
-    let mut executor = Executor::new(plan, &Pool::new(threads).unwrap()).unwrap();
-    executor.prepare(&net.params);
-    for _ in 0..2 {
-        for (var, numbers) in &net.inputs {
-            executor.input_mut(*var).copy_from_slice(numbers.data());
-        }
-        for (var, labels) in &net.labels {
-            executor.labels_mut(*var).copy_from_slice(labels);
-        }
-        executor.run(&net.params, RunKey::default());
-    }
+    let executor = run_twice(net, plan, &Pool::new(threads).unwrap());
     let value = |var: Var| {
         let view = executor.output(var);
         let mut tensor = Tensor::zeros(view.shape());
@@ -230,18 +220,10 @@ pub fn run_again(net: &Net, loss: Var, passes: Passes, what: Recompute, threads:
     }
 }
 
-/// The loss alone under `passes`, run twice after one preparation.
-pub fn forward(net: &Net, loss: Var, passes: Passes) -> f64 {
-    let mut graph = net.graph.clone();
-    optimise(&mut graph, &[loss], &passes);
-    let options = PlanOptions {
-        passes,
-        element_bytes: 8,
-        // So little that slices are of an image each.
-        cache_bytes: 64,
-    };
-    let plan = Arc::new(Plan::compile(&graph, &[loss], &options));
-    let mut executor = Executor::<f64>::new(plan, &Pool::serial()).unwrap();
+/// Runs a plan twice after one preparation: whatever a run leaves behind, the next one computes
+/// the same.
+pub fn run_twice(net: &Net, plan: Arc<Plan>, pool: &Pool) -> Executor<f64> {
+    let mut executor = Executor::new(plan, pool).unwrap();
     executor.prepare(&net.params);
     for _ in 0..2 {
         for (var, numbers) in &net.inputs {
@@ -252,5 +234,20 @@ pub fn forward(net: &Net, loss: Var, passes: Passes) -> f64 {
         }
         executor.run(&net.params, RunKey::default());
     }
+    executor
+}
+
+/// The loss alone under `passes`.
+pub fn forward(net: &Net, loss: Var, passes: Passes) -> f64 {
+    let mut graph = net.graph.clone();
+    optimise(&mut graph, &[loss], &passes);
+    let options = PlanOptions {
+        passes,
+        element_bytes: 8,
+        // So little that slices are of an image each.
+        cache_bytes: 64,
+    };
+    let plan = Arc::new(Plan::compile(&graph, &[loss], &options));
+    let executor = run_twice(net, plan, &Pool::serial());
     executor.output(loss).dense()[0]
 }

@@ -2,7 +2,6 @@
 
 use super::SIDE;
 use super::transform::{Line, both_ways, half};
-use crate::tile::starts;
 use inception_tensor::{Element, Kernel, LANES, LaneMap, Lanes, View, WithLanes, with_scratch};
 
 /// Tiles of a map, in the order in which they are transformed.
@@ -97,21 +96,21 @@ impl<T: Element, S: LaneMap<T>, F: Line<T, N, SIDE>, const N: usize>
         with_scratch(self.to.width, |zeros: &mut [S]| {
             zeros.fill(S::default());
             match self.to.width {
-                LANES.. => kernel.with_lanes(Wide(self, zeros)),
-                _ => kernel.with_lanes(Narrow(self, zeros)),
+                LANES.. => kernel.with_lanes(Inside::<_, _, _, N, true>(self, zeros)),
+                _ => kernel.with_lanes(Inside::<_, _, _, N, false>(self, zeros)),
             }
         });
     }
 }
 
-/// Tiles of at least [`LANES`] channels, and a pixel of zeros.
-struct Wide<'a, 'b, T, S, F, const N: usize>(TransformTiles<'a, T, S, F, N>, &'b [S]);
+/// Tiles, and a pixel of zeros around their map; `WIDE` where it has at least [`LANES`] channels.
+struct Inside<'a, 'b, T, S, F, const N: usize, const WIDE: bool>(
+    TransformTiles<'a, T, S, F, N>,
+    &'b [S],
+);
 
-/// Tiles of fewer.
-struct Narrow<'a, 'b, T, S, F, const N: usize>(TransformTiles<'a, T, S, F, N>, &'b [S]);
-
-impl<T: Element, S: LaneMap<T>, F: Line<T, N, SIDE>, const N: usize> WithLanes<T>
-    for Wide<'_, '_, T, S, F, N>
+impl<T: Element, S: LaneMap<T>, F: Line<T, N, SIDE>, const N: usize, const WIDE: bool> WithLanes<T>
+    for Inside<'_, '_, T, S, F, N, WIDE>
 {
     type Output = ();
 
@@ -119,50 +118,26 @@ impl<T: Element, S: LaneMap<T>, F: Line<T, N, SIDE>, const N: usize> WithLanes<T
     fn run(self, lanes: impl Lanes<T>) {
         let Self(tiles, zeros) = self;
         let Transformed { data, pitch, width } = tiles.to;
+        // Of wide maps a length that is known, so that nothing asks how many numbers there are.
+        let len = if WIDE { LANES } else { width };
         let mut memory = half(lanes);
         for i in 0..tiles.count {
             let place = tiles.first + i;
             let pixels: [[&[S]; N]; N] = tiles.tiles.pixels(&tiles.map, tiles.offset, place, zeros);
-            for channel in starts::<LANES>(width) {
+            for start in (0..width).step_by(LANES) {
+                // The last may be some of those before once more.
+                let channel = start.min(width - len);
                 both_ways(
                     lanes,
                     tiles.line,
                     &mut memory,
-                    // Of known length, so that nothing asks how many numbers there are.
-                    |p, q| S::read(lanes, &pixels[p][q][channel..channel + LANES]),
+                    |p, q| S::read(lanes, &pixels[p][q][channel..channel + len]),
                     |p, q, number| {
                         let at = (p * SIDE + q) * pitch + i * width + channel;
-                        lanes.store_part(number, &mut data[at..at + LANES]);
+                        lanes.store_part(number, &mut data[at..at + len]);
                     },
                 );
             }
-        }
-    }
-}
-
-impl<T: Element, S: LaneMap<T>, F: Line<T, N, SIDE>, const N: usize> WithLanes<T>
-    for Narrow<'_, '_, T, S, F, N>
-{
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self, lanes: impl Lanes<T>) {
-        let Self(tiles, zeros) = self;
-        let Transformed { data, pitch, width } = tiles.to;
-        let mut memory = half(lanes);
-        for i in 0..tiles.count {
-            let place = tiles.first + i;
-            let pixels: [[&[S]; N]; N] = tiles.tiles.pixels(&tiles.map, tiles.offset, place, zeros);
-            both_ways(
-                lanes,
-                tiles.line,
-                &mut memory,
-                |p, q| S::read(lanes, pixels[p][q]),
-                |p, q, number| {
-                    let at = (p * SIDE + q) * pitch + i * width;
-                    lanes.store_part(number, &mut data[at..at + width]);
-                },
-            );
         }
     }
 }
