@@ -160,7 +160,7 @@ impl Operator for Conv2d {
             let filters = weights.iter().map(|&w| tape.graph().shape(w).c).max();
             let filters = filters.expect("a bank has a gradient");
             let op = Conv2dBackwardInput {
-                method: self.gradient(|window| Method::fastest(window, input, filters)),
+                method: self.gradient(|window| Method::fastest_for_input(window, input, filters)),
                 input,
                 banks: dys.len(),
                 by_pairs: false,

@@ -285,7 +285,7 @@ impl Operator for StoredConv2d {
         _inputs: &[Shape],
         _outputs: &[Shape],
     ) -> Option<Cow<'static, str>> {
-        if self.taps == Taps::Tiles {
+        if matches!(self.taps, Taps::Tiles { .. }) {
             return Some("winograd f32".into());
         }
         let (name, multiplies) = match self.x {

@@ -10,9 +10,10 @@ pub enum Algorithm {
     /// Term by term, as the formula says.
     #[default]
     Direct,
-    /// In Winograd's transformed domain, for kernels of 3×3, 5×5 and, but for the gradients of
-    /// weights, of 3 or 7 in a line, with stride and dilation 1; other windows fall back to
-    /// [`Algorithm::Direct`].
+    /// In Winograd's transformed domain, for kernels of `k × k` and stride `s` where `⌈k/s⌉` is 3,
+    /// 4 or 5, but for the gradients of inputs of a stride above 1; and, but for the gradients of
+    /// weights, for kernels of 3 or 7 in a line and stride 1. Other windows, and all with a
+    /// dilation, fall back to [`Algorithm::Direct`].
     Winograd,
 }
 
@@ -60,6 +61,15 @@ impl Method {
         match winograd::pays(&window, y, k, 1) {
             true => Self::winograd(window),
             false => Self::direct(window),
+        }
+    }
+
+    /// The same for the gradient of an input `x` `[n, h, w, c]` that sums over `k` channels of
+    /// outputs.
+    pub fn fastest_for_input(window: Window, x: Shape, k: usize) -> Self {
+        match Tiling::of(&window).and_then(Tiling::backward) {
+            Some(_) => Self::fastest(window, x, k),
+            None => Self::direct(window),
         }
     }
 

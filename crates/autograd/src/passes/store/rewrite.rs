@@ -266,11 +266,13 @@ impl Rewrite<'_> {
             ids.extend(siblings);
         }
         let encoding = self.encoding(x, &node.path)?;
-        let (window, mut taps, operand) = self.input(&node.path, conv.window, x, encoding)?;
-        if encoding == Encoding::Bf16 && conv.algorithm == Algorithm::Winograd {
-            let (y, k) = (self.graph.shape(node.outputs[0]), self.graph.shape(x).c);
-            taps = Taps::fastest(Kernel::active(), &window, y, k);
-        }
+        let filtered = encoding == Encoding::Bf16 && conv.algorithm == Algorithm::Winograd;
+        let (y, k) = (self.graph.shape(node.outputs[0]), self.graph.shape(x).c);
+        let tiles = || Taps::tiles(Kernel::active(), &conv.window, y, k);
+        let (window, taps, operand) = match filtered.then(tiles).flatten() {
+            Some(tiles) => (conv.window, tiles, self.stored(x, &node.path)?),
+            None => self.input(&node.path, conv.window, x, encoding)?,
+        };
         let mut operands: SmallVec<[Var; 6]> = smallvec![operand];
         let (mut banks, mut made) = (SmallVec::new(), Vec::new());
         for &id in &ids {

@@ -30,25 +30,28 @@ pub enum Taps {
     /// A row of the window is one piece, for dense maps of few channels whose border is part
     /// of the map.
     Lines,
-    /// Tiles of Winograd's filtering, for [`Bf16`] alone.
-    Tiles,
+    /// Tiles of Winograd's filtering for a window of this stride, for [`Bf16`] alone.
+    Tiles {
+        /// Along both axes.
+        stride: usize,
+    },
 }
 
 impl Taps {
     /// [`Taps::Tiles`] where Winograd's filtering is faster than the products of pairs, for a
-    /// convolution to `y` that sums over `k` channels; otherwise [`Taps::Pixels`].
-    pub fn fastest(kernel: Kernel, window: &Window, y: Shape, k: usize) -> Self {
+    /// convolution to `y` that sums over `k` channels.
+    pub fn tiles(kernel: Kernel, window: &Window, y: Shape, k: usize) -> Option<Self> {
         let pairs = kernel.products::<Bf16>();
-        match Form::of(window).is_some() && winograd::pays(window, y, k, pairs) {
-            true => Self::Tiles,
-            false => Self::Pixels,
-        }
+        let pays = Form::of(window).is_some() && winograd::pays(window, y, k, pairs);
+        pays.then_some(Self::Tiles {
+            stride: window.stride[0],
+        })
     }
 
     /// Pieces, and numbers in a piece.
     fn pieces(self, weight: Shape) -> (usize, usize) {
         match self {
-            Self::Pixels | Self::Tiles => (weight.n * weight.h, weight.w),
+            Self::Pixels | Self::Tiles { .. } => (weight.n * weight.h, weight.w),
             Self::Lines => (weight.n, weight.h * weight.w),
         }
     }
@@ -174,8 +177,8 @@ impl StoredMap for u8 {
 
 /// Words that [`pack`] writes for a weight `[kh, kw, c_in, c_out]`.
 pub fn packed_len<S: Stored>(taps: Taps, weight: Shape) -> usize {
-    if taps == Taps::Tiles {
-        return winograd::filter_len(weight, Direction::Forward);
+    if let Taps::Tiles { stride } = taps {
+        return winograd::filter_len(tiles_of(weight, stride), weight, Direction::Forward);
     }
     let (pieces, width) = taps.pieces(weight);
     packed_words::<S>(pieces, width, weight.c)
@@ -205,12 +208,13 @@ pub fn pack<T: Element, S: StoredMap>(
     vectors: Vectors<'_>,
 ) {
     let shape = weight.shape();
-    if taps == Taps::Tiles {
+    if let Taps::Tiles { stride } = taps {
         vectors.scale.fill(1.0);
         for (o, shift) in vectors.shift.iter_mut().enumerate() {
             *shift = bias.map_or(0.0, |bias| bias[o].f64() as f32);
         }
-        return pack_tiles(pool, weight, bytemuck::cast_slice_mut(packed));
+        let form = tiles_of(shape, stride);
+        return pack_tiles(pool, form, weight, bytemuck::cast_slice_mut(packed));
     }
     let (pieces, width) = taps.pieces(shape);
     let steps = S::steps_of(weight);
@@ -242,12 +246,17 @@ pub fn pack<T: Element, S: StoredMap>(
     pack_words::<S>(pool, pieces, width, shape.c, row, packed);
 }
 
+/// The tiles of a weight.
+fn tiles_of(weight: Shape, stride: usize) -> Form {
+    match Form::of_square(weight.n, stride) {
+        Some(form) => form,
+        None => panic!("{NAME}: no tiles for a weight of {weight}, stride {stride}"),
+    }
+}
+
 /// Transforms a weight in `f32`.
-fn pack_tiles<T: Element>(pool: &Pool, weight: View<'_, T>, packed: &mut [f32]) {
+fn pack_tiles<T: Element>(pool: &Pool, form: Form, weight: View<'_, T>, packed: &mut [f32]) {
     let shape = weight.shape();
-    let Some(form) = Form::of(&Window::square(shape.n)) else {
-        panic!("{NAME}: no tiles for a weight of {shape}");
-    };
     with_scratch(shape.len(), |numbers: &mut [f32]| {
         for (k, row) in numbers.chunks_exact_mut(shape.c.max(1)).enumerate() {
             for (number, w) in row.iter_mut().zip(weight.row(k)) {
@@ -330,7 +339,7 @@ pub fn forward<S: StoredMap>(
     for (filter, y) in filters.iter().zip(&y) {
         check(&window, x.shape(), filter.weight, y.shape());
     }
-    if taps == Taps::Tiles {
+    if matches!(taps, Taps::Tiles { .. }) {
         for (filter, y) in filters.iter().zip(y) {
             match y {
                 Output::Stored(y) => S::filtered(pool, convolution, x, filter, y),

@@ -4,9 +4,10 @@
 //! the output's gradient, tile by tile, and the sum over tiles can be taken in the
 //! transformed domain. So only one transform leads back.
 
+use super::phases::{Gather, phased, pixel, unphased_weight};
 use super::tiles::{Tiles, TransformTiles, Transformed};
 use super::transform::{Evaluate, Input, Line, Output, both_ways, half};
-use super::{Form, POINTS, SIDE, SKEW};
+use super::{Form, POINTS, SIDE, SKEW, Taps};
 use inception_tensor::{
     Accumulate, BoxMut, Element, Kernel, LANES, Lanes, Pool, Shape, Terms, View, ViewMut,
     WithLanes, multiply_outer, with_scratch,
@@ -37,6 +38,8 @@ struct Sizes {
     tiles: Tiles,
     c_in: usize,
     c_out: usize,
+    /// Numbers of a pixel of the input, of which the first are its channels.
+    width: usize,
     /// Groups of tiles in a block.
     groups: usize,
 }
@@ -44,7 +47,11 @@ struct Sizes {
 impl Sizes {
     fn new(form: Form, y: Shape, weight: Shape) -> Self {
         let tiles = Tiles::all([y.n, y.h, y.w], form.tile());
-        let group = group_len(weight.w) + group_len(weight.c);
+        let width = match form.stride {
+            1 => weight.w,
+            _ => pixel(weight.w),
+        };
+        let group = group_len(width) + group_len(weight.c);
         let sums = weight.w * weight.c * POINTS;
         let most = (2 * sums).clamp(BLOCK[0], BLOCK[1]) / group;
         let most = most.clamp(1, BLOCK_GROUPS);
@@ -53,6 +60,7 @@ impl Sizes {
             tiles,
             c_in: weight.w,
             c_out: weight.c,
+            width,
             // As even blocks as few blocks allow.
             groups: groups.div_ceil(groups.div_ceil(most)),
         }
@@ -63,7 +71,7 @@ impl Sizes {
         let tiles = |c| self.groups * group_len(c);
         [
             self.c_in * self.c_out * POINTS,
-            tiles(self.c_in),
+            tiles(self.width),
             tiles(self.c_out),
         ]
     }
@@ -71,10 +79,28 @@ impl Sizes {
 
 /// Numbers of workspace that [`backward_weight`] needs.
 pub(in super::super) fn backward_weight_workspace(form: Form, y: Shape, weight: Shape) -> usize {
-    Sizes::new(form, y, weight).memory().iter().sum()
+    let sizes = Sizes::new(form, y, phased(form, weight));
+    sizes.memory().iter().sum::<usize>() + phases_len(form, y, weight).iter().sum::<usize>()
 }
 
-/// `dw[p, q, c, o] = Σ_{n, i, j} x[n, i + p − t, j + q − l, c]·dy[n, i, j, o]` with
+/// The map of stride 1 that a weight gradient reads.
+fn phased_map(form: Form, y: Shape, c_in: usize) -> Shape {
+    let [h, w] = [y.h, y.w].map(|n| n + form.taps() - 1);
+    Shape::new(y.n, h, w, pixel(form.channels(c_in)))
+}
+
+/// Numbers of the map and of the weight of stride 1, where the stride is larger.
+fn phases_len(form: Form, y: Shape, weight: Shape) -> [usize; 2] {
+    match form.stride {
+        1 => [0; 2],
+        _ => [
+            phased_map(form, y, weight.w).len(),
+            phased(form, weight).len(),
+        ],
+    }
+}
+
+/// `dw[p, q, c, o] = Σ_{n, i, j} x[n, i·s + p − t, j·s + q − l, c]·dy[n, i, j, o]` with
 /// `offset = [t, l]`.
 ///
 /// Tiles are summed in order in blocks of a size that depends on shapes alone.
@@ -90,6 +116,40 @@ pub(in super::super) fn backward_weight<T: Element>(
     if dy.shape().is_empty() {
         return dw.fill(T::zero());
     }
+    if form.stride == 1 {
+        return plain(pool, form, x, offset, dy, dw, workspace);
+    }
+    let map = phased_map(form, dy.shape(), x.shape().c);
+    let weight = phased(form, dw.shape());
+    let [map_len, weight_len] = phases_len(form, dy.shape(), dw.shape());
+    let (numbers, rest) = workspace.split_at_mut(map_len);
+    let (phased_dw, rest) = rest.split_at_mut(weight_len);
+    pool.for_each_chunk(numbers, map.w * map.c, |row, line| {
+        Gather::of_row(form, x, offset, [row / map.h, row % map.h], map.w).run(line);
+    });
+    let x = View::new(numbers, map);
+    plain(
+        pool,
+        form,
+        x,
+        [0, 0],
+        dy,
+        ViewMut::new(phased_dw, weight),
+        rest,
+    );
+    unphased_weight(form, View::new(phased_dw, weight), dw);
+}
+
+/// The gradient of a weight of stride 1.
+fn plain<T: Element>(
+    pool: &Pool,
+    form: Form,
+    x: View<'_, T>,
+    offset: [usize; 2],
+    dy: View<'_, T>,
+    dw: ViewMut<'_, T>,
+    workspace: &mut [T],
+) {
     let sizes = Sizes::new(form, dy.shape(), dw.shape());
     let [sum_len, x_len, dy_len] = sizes.memory();
     let (sum, rest) = workspace.split_at_mut(sum_len);
@@ -105,9 +165,10 @@ pub(in super::super) fn backward_weight<T: Element>(
             count,
         };
         block.transform(x, offset, Input, x_tiles);
-        match form {
-            Form::Kernel3 => block.transform::<T, _, 4>(dy, [0, 0], Evaluate, dy_tiles),
-            Form::Kernel5 => block.transform::<T, _, 2>(dy, [0, 0], Evaluate, dy_tiles),
+        match form.taps {
+            Taps::Three => block.transform::<T, _, 4>(dy, [0, 0], Evaluate, dy_tiles),
+            Taps::Four => block.transform::<T, _, 3>(dy, [0, 0], Evaluate, dy_tiles),
+            Taps::Five => block.transform::<T, _, 2>(dy, [0, 0], Evaluate, dy_tiles),
         }
         let accumulate = match first {
             0 => Accumulate::Replace,
@@ -115,7 +176,7 @@ pub(in super::super) fn backward_weight<T: Element>(
         };
         block.multiply(x_tiles, dy_tiles, &sizes, accumulate, sum);
     }
-    let rows = Shape::new(form.kernel(), form.kernel(), TASK_ROWS, sizes.c_out);
+    let rows = Shape::new(form.taps(), form.taps(), TASK_ROWS, sizes.c_out);
     pool.for_each_box(dw, rows, |part| {
         back(pool.kernel(), form, sum, sizes.c_in, part);
     });
@@ -171,7 +232,7 @@ impl Block<'_> {
             with_scratch(self.count, |terms: &mut [[u32; 2]]| {
                 for (i, term) in terms.iter_mut().enumerate() {
                     let place = |c| (i / GROUP * POINTS + point) * pitch(c) + i % GROUP * c;
-                    *term = [place(c_in) as u32, place(c_out) as u32];
+                    *term = [place(sizes.width) as u32, place(c_out) as u32];
                 }
                 let sum = ViewMut::new(sum, Shape::matrix(c_in, c_out));
                 let terms = Terms::scattered(terms);
@@ -183,9 +244,10 @@ impl Block<'_> {
 
 /// Transforms some rows of the sum back.
 fn back<T: Element>(kernel: Kernel, form: Form, sum: &[T], c_in: usize, part: BoxMut<'_, T>) {
-    match form {
-        Form::Kernel3 => kernel.with_lanes(Back::<T, 3> { sum, c_in, part }),
-        Form::Kernel5 => kernel.with_lanes(Back::<T, 5> { sum, c_in, part }),
+    match form.taps {
+        Taps::Three => kernel.with_lanes(Back::<T, 3> { sum, c_in, part }),
+        Taps::Four => kernel.with_lanes(Back::<T, 4> { sum, c_in, part }),
+        Taps::Five => kernel.with_lanes(Back::<T, 5> { sum, c_in, part }),
     }
 }
 

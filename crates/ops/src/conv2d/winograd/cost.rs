@@ -5,7 +5,7 @@
 //! `cargo bench -p inception-benches --bench conv2d`; they need not be exact, since the
 //! ways differ by a factor where it matters.
 
-use super::{Form, LineForm, POINTS, SIDE, Tiling};
+use super::{Form, LineForm, POINTS, SIDE, Taps, Tiling};
 use crate::Window;
 use inception_tensor::{LANES, PANEL, Shape};
 use smallvec::{SmallVec, smallvec};
@@ -14,10 +14,12 @@ use smallvec::{SmallVec, smallvec};
 const DIRECT: usize = 27;
 /// Multiply-adds a cycle in the products of transformed tiles, which are smaller.
 const TRANSFORMED: usize = 26;
-/// Cycles that transform the input of a tile, for each lane.
-const INPUT: usize = 450;
-/// Cycles that transform the output of a tile, for each lane.
-const OUTPUT: usize = 450;
+/// Cycles that transform the input of a tile, for each vector of channels.
+const INPUT: usize = 250;
+/// Cycles that write a pixel of a map of stride 1.
+const GATHER: usize = 15;
+/// Cycles that transform the input or the output of a tile of a line, for each vector.
+const LINE: usize = 75;
 /// Numbers of transformed filters that are read in a cycle.
 const FILTER: usize = 6;
 /// The same where a task reads them from beyond its core's cache.
@@ -29,11 +31,29 @@ const FEW_TASKS: usize = 32;
 /// With so many tasks a thread, all threads end at about the same time.
 const MANY_ROUNDS: usize = 16;
 
+/// Cycles that transform the input of a tile of `k` channels.
+fn input(form: Form, k: usize) -> usize {
+    let gather = match form.stride {
+        1 => 0,
+        _ => form.tile() * form.tile() * GATHER,
+    };
+    gather + k.div_ceil(LANES) * INPUT
+}
+
+/// Cycles that transform the output of a tile, for each vector of channels.
+fn output(form: Form) -> usize {
+    match form.taps {
+        Taps::Three => 230,
+        Taps::Four => 130,
+        Taps::Five => 110,
+    }
+}
+
 /// Whether a convolution to `y` that sums over `k` channels is faster in the transformed
 /// domain, in single precision, than by products of which one instruction takes `pairs` for one.
 pub(in super::super) fn pays(window: &Window, y: Shape, k: usize, pairs: usize) -> bool {
     match Tiling::of(window) {
-        Some(Tiling::Plane(form)) => plane_pays(form, y, k, pairs),
+        Some(Tiling::Plane(form)) => plane_pays(form, window, y, k, pairs),
         Some(Tiling::Line(form)) => line_pays(form, y, k, pairs),
         None => false,
     }
@@ -43,14 +63,14 @@ fn whole(c: usize, part: usize) -> usize {
     c.div_ceil(part) * part
 }
 
-fn plane_pays(form: Form, y: Shape, k: usize, pairs: usize) -> bool {
-    let taps = form.kernel() * form.kernel();
+fn plane_pays(form: Form, window: &Window, y: Shape, k: usize, pairs: usize) -> bool {
+    let taps = window.kernel[0] * window.kernel[1];
     let direct = y.h * y.w * taps * k * whole(y.c, LANES) / (DIRECT * pairs);
     let tiles = y.h.div_ceil(form.tile()) * y.w.div_ceil(form.tile());
+    let k = form.channels(k);
     let filter = POINTS * k * whole(y.c, PANEL);
-    let lanes = [(k, INPUT), (y.c, OUTPUT)].map(|(c, cycles)| c.div_ceil(LANES) * cycles);
-    let transforms = tiles * lanes.iter().sum::<usize>();
-    tiles * filter / TRANSFORMED + transforms + filter / FILTER < direct
+    let transforms = input(form, k) + y.c.div_ceil(LANES) * output(form);
+    tiles * (filter / TRANSFORMED + transforms) + filter / FILTER < direct
 }
 
 fn line_pays(form: LineForm, y: Shape, k: usize, pairs: usize) -> bool {
@@ -58,8 +78,8 @@ fn line_pays(form: LineForm, y: Shape, k: usize, pairs: usize) -> bool {
     let tiles = along.div_ceil(form.tile());
     let direct = y.h * y.w * form.taps() * k * whole(y.c, LANES) / (DIRECT * pairs);
     let filter = SIDE * form.parts() * k * whole(y.c, PANEL);
-    let stored = lines * (tiles + form.parts() - 1) * k.div_ceil(LANES) * INPUT / SIDE;
-    let results = lines * tiles * y.c.div_ceil(LANES) * OUTPUT / SIDE;
+    let stored = lines * (tiles + form.parts() - 1) * k.div_ceil(LANES) * LINE;
+    let results = lines * tiles * y.c.div_ceil(LANES) * LINE;
     lines * tiles * filter / TRANSFORMED + stored + results + filter / FILTER < direct
 }
 
@@ -76,11 +96,11 @@ pub(super) struct Cost {
 
 impl Cost {
     /// Of tiles of a plane that sum over `k` channels.
-    pub(super) fn of_plane(k: usize) -> Self {
+    pub(super) fn of_plane(form: Form, k: usize) -> Self {
         Self {
-            tile: k.div_ceil(LANES) * INPUT,
+            tile: input(form, k),
             panel: POINTS * k * PANEL / FAR_FILTER,
-            product: POINTS * k * PANEL / TRANSFORMED + PANEL / LANES * OUTPUT,
+            product: POINTS * k * PANEL / TRANSFORMED + PANEL / LANES * output(form),
         }
     }
 
@@ -89,9 +109,9 @@ impl Cost {
         let points = SIDE * form.parts() * k * PANEL;
         let stored = tiles + form.parts() - 1;
         Self {
-            tile: stored * k.div_ceil(LANES) * INPUT / SIDE,
+            tile: stored * k.div_ceil(LANES) * LINE,
             panel: points / FAR_FILTER,
-            product: tiles * (points / TRANSFORMED + PANEL / LANES * OUTPUT / SIDE),
+            product: tiles * (points / TRANSFORMED + PANEL / LANES * LINE),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Outputs and input gradients.
 
 use super::cost::{Cost, parts_of_channels};
+use super::phases::Gather;
 use super::tiles::{Tiles, TransformTiles, Transformed};
 use super::transform::{Input, Output, both_ways, half};
-use super::{Form, POINTS, SIDE, SKEW};
+use super::{Form, POINTS, SIDE, SKEW, Taps};
 use inception_tensor::{
     Accumulate, Batch, BoxMut, Element, Epilogue, LANES, LaneMap, Lanes, PANEL, Pool, Shape, View,
     ViewMut, WithLanes, multiply_batch, with_scratch,
@@ -104,19 +105,20 @@ pub(in super::super) fn forward<T: Element, S: LaneMap<T>>(
         offset,
         bank,
     };
-    let size = task_size(pool.threads(), form, x.shape().c, y.shape(), size_of::<T>());
+    let k = form.channels(x.shape().c);
+    let size = task_size(pool.threads(), form, k, y.shape(), size_of::<T>());
     pool.for_each_box(y, size, |part| task.run(part));
 }
 
-/// The box of the output that a task computes. It may depend on the number of `threads`, since
+/// The box of the output that a task computes that sums over `k` channels. It may depend on the number of `threads`, since
 /// an element has the same bits in any box.
-fn task_size(threads: usize, form: Form, c_in: usize, y: Shape, bytes: usize) -> Shape {
+fn task_size(threads: usize, form: Form, k: usize, y: Shape, bytes: usize) -> Shape {
     let tile = form.tile();
-    let most = (CACHED / (POINTS * c_in.max(1) * bytes)).clamp(LEAST_TILES, TASK_TILES);
+    let most = (CACHED / (POINTS * k.max(1) * bytes)).clamp(LEAST_TILES, TASK_TILES);
     let [rows, columns] = [y.h.div_ceil(tile), y.w.div_ceil(tile)].map(|n| n.max(1));
     let images = (most / (rows * columns)).clamp(1, y.n.max(1));
     let panels = y.c.div_ceil(PANEL).max(1);
-    let cost = Cost::of_plane(c_in);
+    let cost = Cost::of_plane(form, k);
     // Parts of lines, or of the channels, where the threads end together that way and not with
     // whole lines of all channels.
     let of_lines = (1..=PARTS_OF_A_LINE).map(|parts| {
@@ -142,22 +144,38 @@ struct Task<'a, T, S> {
 }
 
 impl<T: Element, S: LaneMap<T>> Task<'_, T, S> {
-    fn run(&self, mut part: BoxMut<'_, S>) {
+    fn run(&self, part: BoxMut<'_, S>) {
         let (start, shape, step) = (part.start(), part.shape(), self.form.tile());
-        let tiles = Tiles {
+        let mut tiles = Tiles {
             step,
             start: [start[0], start[1] / step, start[2] / step],
             size: [shape.n, shape.h.div_ceil(step), shape.w.div_ceil(step)],
         };
-        let (rows, width, kernel) = (tiles.count(), self.x.shape().c, self.pool.kernel());
+        if self.form.stride == 1 {
+            return self.filter(part, tiles, self.x, self.offset);
+        }
+        let gather = Gather::of_tiles(self.form, self.x, self.offset, tiles);
+        tiles.start = [0; 3];
+        with_scratch(gather.shape().len(), |map: &mut [S]| {
+            gather.run(map);
+            self.filter(part, tiles, View::new(map, gather.shape()), [0, 0]);
+        });
+    }
+
+    /// Computes a box whose tiles are those of a map of stride 1.
+    fn filter(&self, mut part: BoxMut<'_, S>, tiles: Tiles, x: View<'_, S>, offset: [usize; 2]) {
+        let (start, shape) = (part.start(), part.shape());
+        let (rows, width, kernel) = (tiles.count(), x.shape().c, self.pool.kernel());
+        // A pixel may have more numbers than channels.
+        let k = self.form.channels(self.x.shape().c);
         let pitch = rows * width + SKEW;
         with_scratch(POINTS * pitch, |data: &mut [T]| {
             let transform = TransformTiles {
                 tiles,
                 first: 0,
                 count: rows,
-                map: self.x,
-                offset: self.offset,
+                map: x,
+                offset,
                 line: Input,
                 to: Transformed {
                     data: &mut *data,
@@ -166,7 +184,7 @@ impl<T: Element, S: LaneMap<T>> Task<'_, T, S> {
                 },
             };
             transform.run(kernel);
-            let len = POINTS * width * PANEL;
+            let len = POINTS * k * PANEL;
             with_scratch(rows, |places: &mut [u32]| {
                 for (row, place) in places.iter_mut().enumerate() {
                     *place = (row * width) as u32;
@@ -177,7 +195,7 @@ impl<T: Element, S: LaneMap<T>> Task<'_, T, S> {
                     count: POINTS,
                     rows,
                     places,
-                    width,
+                    width: k,
                 };
                 with_scratch(POINTS * rows * PANEL, |products: &mut [T]| {
                     for channel in (0..shape.c).step_by(PANEL) {
@@ -194,27 +212,23 @@ impl<T: Element, S: LaneMap<T>> Task<'_, T, S> {
     /// Transforms the products of a panel back.
     fn output(&self, part: &mut BoxMut<'_, S>, tiles: Tiles, channel: usize, products: &[T]) {
         let kernel = self.pool.kernel();
-        match self.form {
-            Form::Kernel3 => kernel.with_lanes(Results::<T, S, 4> {
-                task: self,
-                part,
-                tiles,
-                channel,
-                products,
-            }),
-            Form::Kernel5 => kernel.with_lanes(Results::<T, S, 2> {
-                task: self,
-                part,
-                tiles,
-                channel,
-                products,
-            }),
+        let results = Results {
+            task: self,
+            part,
+            tiles,
+            channel,
+            products,
+        };
+        match self.form.taps {
+            Taps::Three => kernel.with_lanes(ResultsOf::<T, S, 4>(results)),
+            Taps::Four => kernel.with_lanes(ResultsOf::<T, S, 3>(results)),
+            Taps::Five => kernel.with_lanes(ResultsOf::<T, S, 2>(results)),
         }
     }
 }
 
-/// The way back for output tiles of `M × M`.
-struct Results<'a, 'b, T, S, const M: usize> {
+/// The way back for a panel.
+struct Results<'a, 'b, T, S> {
     task: &'a Task<'a, T, S>,
     part: &'a mut BoxMut<'b, S>,
     tiles: Tiles,
@@ -224,32 +238,38 @@ struct Results<'a, 'b, T, S, const M: usize> {
     products: &'a [T],
 }
 
-impl<T: Element, S: LaneMap<T>, const M: usize> WithLanes<T> for Results<'_, '_, T, S, M> {
+/// The same for output tiles of `M × M`.
+struct ResultsOf<'a, 'b, T, S, const M: usize>(Results<'a, 'b, T, S>);
+
+impl<T: Element, S: LaneMap<T>, const M: usize> WithLanes<T> for ResultsOf<'_, '_, T, S, M> {
     type Output = ();
 
     #[inline(always)]
     fn run(self, lanes: impl Lanes<T>) {
-        let c = self.part.shape().c;
-        let first = self.part.start()[3];
-        let bank = &self.task.bank;
-        let past_cache = self.part.is_past_cache() && bank.accumulate == Accumulate::Replace;
-        let count = self.tiles.count();
-        let channels = self.channel..c.min(self.channel + PANEL);
+        let Results {
+            task,
+            part,
+            tiles,
+            channel: first,
+            products,
+        } = self.0;
+        let (c, channels_before) = (part.shape().c, part.start()[3]);
+        let bank = &task.bank;
+        let past_cache = part.is_past_cache() && bank.accumulate == Accumulate::Replace;
+        let channels = first..c.min(first + PANEL);
         let mut memory = half(lanes);
-        for i in 0..count {
+        for i in 0..tiles.count() {
             if !past_cache {
-                let [image, row, column] = self.tiles.place(i + FETCHED);
-                let channels = channels.clone();
-                self.part
-                    .fetch_tile::<M>(image, row * M, column * M, channels);
+                let [image, row, column] = tiles.place(i + FETCHED);
+                part.fetch_tile::<M>(image, row * M, column * M, channels.clone());
             }
-            let [image, row, column] = self.tiles.place(i);
-            let mut pixels = self.part.tile_mut::<M>(image, row * M, column * M);
+            let [image, row, column] = tiles.place(i);
+            let mut pixels = part.tile_mut::<M>(image, row * M, column * M);
             for channel in channels.clone().step_by(LANES) {
-                let finish = bank.finish(lanes, first + channel, past_cache);
+                let finish = bank.finish(lanes, channels_before + channel, past_cache);
                 let end = c.min(channel + LANES);
-                let start = i * POINTS * PANEL + channel - self.channel;
-                let tile = &self.products[start..start + (POINTS - 1) * PANEL + LANES];
+                let start = i * POINTS * PANEL + channel - first;
+                let tile = &products[start..start + (POINTS - 1) * PANEL + LANES];
                 let load = |p: usize, q: usize| {
                     let at = (p * SIDE + q) * PANEL;
                     lanes.load_part(&tile[at..at + LANES])
@@ -269,11 +289,16 @@ impl<T: Element, S: LaneMap<T>, const M: usize> WithLanes<T> for Results<'_, '_,
 mod tests {
     use super::*;
 
+    const KERNEL_3: Form = Form {
+        taps: Taps::Three,
+        stride: 1,
+    };
+
     #[test]
     fn lines_are_cut_where_two_threads_end_together_that_way() {
         // 14 lines of 14 tiles, of which a task takes 28: in whole lines one thread would have
         // four of seven tasks.
-        let size = |threads| task_size(threads, Form::Kernel3, 64, Shape::new(1, 56, 56, 192), 4);
+        let size = |threads| task_size(threads, KERNEL_3, 64, Shape::new(1, 56, 56, 192), 4);
         assert_eq!(size(1), Shape::new(1, 8, 56, 192));
         assert_eq!(size(2), Shape::new(1, 16, 28, 192));
     }
@@ -282,7 +307,7 @@ mod tests {
     fn threads_share_the_filters_of_few_tiles_and_the_tiles_of_many() {
         let size = |images| {
             let y = Shape::new(images, 14, 14, 320);
-            task_size(2, Form::Kernel3, 160, y, 4)
+            task_size(2, KERNEL_3, 160, y, 4)
         };
         assert_eq!(size(1), Shape::new(1, 16, 16, 160));
         assert_eq!(size(2), Shape::new(1, 16, 16, 320));

@@ -3,8 +3,11 @@
 //! An output tile of `m × m` pixels and a kernel of `r × r` need `(m + r − 1)²` products
 //! instead of `m²·r²`: `Y = Aᵀ[(G·g·Gᵀ) ⊙ (Bᵀ·d·B)]A`, summed over channels before the
 //! last transform, so that the products are 36 matrix products. All forms here have tiles of
-//! 6 × 6: F(4×4, 3×3) and F(2×2, 5×5) for outputs and input gradients, F(3×3, 4×4) and
-//! F(5×5, 2×2) for weight gradients.
+//! 6 × 6: F(4×4, 3×3), F(3×3, 4×4) and F(2×2, 5×5), for weight gradients F(3×3, 4×4),
+//! F(4×4, 3×3) and F(5×5, 2×2).
+//!
+//! A kernel of stride `s` is one of stride 1 on a map whose pixels are `s × s` pixels each
+//! ([`phases`]): 7×7 of stride 2 has 4×4 taps of four times the channels.
 //!
 //! Kernels of one line have tiles of 6 in a line: F(4, 3), and F(3, 4) twice for seven taps.
 //!
@@ -19,6 +22,7 @@ mod cost;
 mod filter;
 mod forward;
 mod line;
+mod phases;
 mod tiles;
 mod transform;
 
@@ -39,45 +43,66 @@ const POINTS: usize = SIDE * SIDE;
 /// fall on different lines of a cache.
 const SKEW: usize = 16;
 
-/// Which tiles a kernel has.
+/// Which tiles a square kernel has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) struct Form {
+    taps: Taps,
+    /// Rows and columns of the input from one window to the next.
+    stride: usize,
+}
+
+/// Rows and columns of taps, where the stride is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taps {
     /// F(4×4, 3×3), for weights F(3×3, 4×4).
-    Kernel3,
+    Three,
+    /// F(3×3, 4×4), for weights F(4×4, 3×3).
+    Four,
     /// F(2×2, 5×5), for weights F(5×5, 2×2).
-    Kernel5,
+    Five,
 }
 
 impl Form {
-    /// The form of a window, where there is one: square kernels of 3 and 5 with stride and
-    /// dilation 1 that always touch the input.
+    /// The form of a window, where there is one: of square kernels with dilation 1 that always
+    /// touch the input.
     pub(super) fn of(window: &Window) -> Option<Self> {
-        let inside = |axis: usize| {
-            window.padding[axis]
-                .iter()
-                .all(|&p| p < window.kernel[axis])
+        let ([rows, columns], [down, across]) = (window.kernel, window.stride);
+        let inside = |padding: [usize; 2]| padding.iter().all(|&p| p < rows);
+        let square = rows == columns && down == across && window.dilation == [1, 1];
+        match square && window.padding.into_iter().all(inside) {
+            true => Self::of_square(rows, down),
+            false => None,
+        }
+    }
+
+    /// The form of a kernel of `side × side` taps.
+    pub(super) fn of_square(side: usize, stride: usize) -> Option<Self> {
+        let taps = match side.div_ceil(stride) {
+            3 => Taps::Three,
+            4 => Taps::Four,
+            5 => Taps::Five,
+            _ => return None,
         };
-        if !inside(0) || !inside(1) {
-            return None;
-        }
-        match (window.kernel, window.stride, window.dilation) {
-            ([3, 3], [1, 1], [1, 1]) => Some(Self::Kernel3),
-            ([5, 5], [1, 1], [1, 1]) => Some(Self::Kernel5),
-            _ => None,
-        }
+        Some(Self { taps, stride })
     }
 
     /// Rows and columns of an output tile.
     fn tile(self) -> usize {
-        match self {
-            Self::Kernel3 => 4,
-            Self::Kernel5 => 2,
+        SIDE + 1 - self.taps()
+    }
+
+    /// Rows and columns of taps, where the stride is 1.
+    fn taps(self) -> usize {
+        match self.taps {
+            Taps::Three => 3,
+            Taps::Four => 4,
+            Taps::Five => 5,
         }
     }
 
-    /// Rows and columns of the kernel.
-    fn kernel(self) -> usize {
-        SIDE + 1 - self.tile()
+    /// Channels of a map of `c` channels, where the stride is 1.
+    fn channels(self, c: usize) -> usize {
+        self.stride * self.stride * c
     }
 }
 
@@ -97,10 +122,18 @@ impl Tiling {
         Form::of(window).map(Self::Plane).or_else(line)
     }
 
+    /// The same tiles for the input's gradient, where they have any.
+    pub(super) fn backward(self) -> Option<Self> {
+        match self {
+            Self::Plane(form) if form.stride > 1 => None,
+            _ => Some(self),
+        }
+    }
+
     /// Numbers that [`Tiling::filter`] writes for a weight `[kh, kw, c_in, c_out]`.
     pub(super) fn filter_len(self, weight: Shape, direction: Direction) -> usize {
         match self {
-            Self::Plane(_) => filter_len(weight, direction),
+            Self::Plane(form) => filter_len(form, weight, direction),
             Self::Line(form) => line_filter_len(form, weight, direction),
         }
     }

@@ -292,6 +292,8 @@ pub(crate) fn winograd_cases() -> Vec<Case> {
         Case::new(square(3).padding(1), [5, 5, 300, 3], &[4]),
         Case::new(square(5).padding(2), [2, 14, 13, 24], &[64]),
         Case::new(square(5).padding(2), [1, 40, 41, 16], &[32, 7]),
+        Case::new(square(7).stride(2).padding(3), [2, 56, 57, 3], &[64]),
+        Case::new(square(11).stride(4).padding(2), [1, 71, 70, 3], &[40]),
         Case::new(line([1, 7]), [2, 17, 17, 40], &[48]),
         Case::new(line([7, 1]), [1, 17, 16, 33], &[65]),
         Case::new(line([1, 3]), [3, 8, 8, 48], &[24, 40]),
