@@ -144,7 +144,7 @@ impl Operator for Conv2d {
                 let y = tape.graph().shape(node.outputs[i]);
                 let weight = tape.graph().shape(weight);
                 let op = Conv2dBackwardWeight {
-                    method: self.gradient(|window| Method::fastest(window, y, weight.w)),
+                    method: self.gradient(|window| Method::fastest_gradient(window, y, weight.w)),
                     weight,
                     by_pairs: false,
                 };
@@ -160,7 +160,7 @@ impl Operator for Conv2d {
             let filters = weights.iter().map(|&w| tape.graph().shape(w).c).max();
             let filters = filters.expect("a bank has a gradient");
             let op = Conv2dBackwardInput {
-                method: self.gradient(|window| Method::fastest_for_input(window, input, filters)),
+                method: self.gradient(|window| Method::fastest_gradient(window, input, filters)),
                 input,
                 banks: dys.len(),
                 by_pairs: false,

@@ -1,7 +1,7 @@
 //! The gradient of the input.
 
 use super::places::{Axis, Places};
-use super::winograd::{Direction, Filtered, Tiling};
+use super::winograd::{Direction, Filtered};
 use super::{Method, NAME, check, workspace_of};
 use crate::Window;
 use inception_tensor::{
@@ -29,15 +29,10 @@ pub fn backward_input_workspace(
 
 /// Numbers that a packed transposed weight takes, all phases together.
 fn packed_weight(method: &Method, w: Shape) -> usize {
-    match backward_tiling(method) {
+    match method.gradient_tiling() {
         Some(tiling) => tiling.filter_len(w, Direction::Backward),
         None => packed_len(w.n * w.h * w.c, w.w),
     }
-}
-
-/// The tiles of the gradient, where sums are filtered.
-fn backward_tiling(method: &Method) -> Option<Tiling> {
-    method.tiling()?.backward()
 }
 
 /// Numbers of the pixels of the largest phase.
@@ -97,7 +92,7 @@ pub fn backward_input<T: Element>(
         };
         let (block, tail) = rest.split_at_mut(packed_weight(method, weight.shape()));
         rest = tail;
-        if let Some(tiling) = backward_tiling(method) {
+        if let Some(tiling) = method.gradient_tiling() {
             let offset = [0, 1].map(|axis| window.kernel[axis] - 1 - window.padding[axis][0]);
             tiling.filter(pool, *weight, Direction::Backward, block);
             let bank = Filtered {

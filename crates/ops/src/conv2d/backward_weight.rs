@@ -20,7 +20,7 @@ const CACHED: usize = 512 << 10;
 /// # Shapes
 /// `y`: the output, `[n, oh, ow, c_out]`; weight: `[kh, kw, c_in, c_out]`.
 pub fn backward_weight_workspace(method: &Method, y: Shape, weight: Shape) -> usize {
-    match method.tiling() {
+    match method.gradient_tiling() {
         Some(Tiling::Plane(form)) => winograd::backward_weight_workspace(form, y, weight),
         Some(Tiling::Line(_)) | None => 0,
     }
@@ -57,7 +57,7 @@ pub fn backward_weight<T: Element>(
     );
     let needed = backward_weight_workspace(method, dy.shape(), dw.shape());
     let workspace = workspace_of(workspace, needed);
-    if let Some(Tiling::Plane(form)) = method.tiling() {
+    if let Some(Tiling::Plane(form)) = method.gradient_tiling() {
         let [[top, _], [left, _]] = window.padding;
         winograd::backward_weight(pool, form, x, [top, left], dy, dw, workspace);
     } else {

@@ -11,9 +11,9 @@ pub enum Algorithm {
     #[default]
     Direct,
     /// In Winograd's transformed domain, for kernels of `k × k` and stride `s` where `⌈k/s⌉` is 3,
-    /// 4 or 5, but for the gradients of inputs of a stride above 1; and, but for the gradients of
-    /// weights, for kernels of 3 or 7 in a line and stride 1. Other windows, and all with a
-    /// dilation, fall back to [`Algorithm::Direct`].
+    /// 4 or 5, and for kernels of 3 or 7 in a line and stride 1, but for the gradients of their
+    /// weights and of a larger stride. Other windows, and all with a dilation, fall back to
+    /// [`Algorithm::Direct`].
     Winograd,
 }
 
@@ -64,11 +64,10 @@ impl Method {
         }
     }
 
-    /// The same for the gradient of an input `x` `[n, h, w, c]` that sums over `k` channels of
-    /// outputs.
-    pub fn fastest_for_input(window: Window, x: Shape, k: usize) -> Self {
-        match Tiling::of(&window).and_then(Tiling::backward) {
-            Some(_) => Self::fastest(window, x, k),
+    /// The same for a gradient: that of an input is the `y` of its sums.
+    pub fn fastest_gradient(window: Window, y: Shape, k: usize) -> Self {
+        match Tiling::of_gradients(&window) {
+            Some(_) => Self::fastest(window, y, k),
             None => Self::direct(window),
         }
     }
@@ -87,5 +86,11 @@ impl Method {
             Algorithm::Direct => None,
             Algorithm::Winograd => Tiling::of(&self.window),
         }
+    }
+
+    /// The tiles of gradients, where sums are filtered.
+    pub(super) fn gradient_tiling(&self) -> Option<Tiling> {
+        self.tiling()?;
+        Tiling::of_gradients(&self.window)
     }
 }

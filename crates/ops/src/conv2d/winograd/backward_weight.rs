@@ -4,7 +4,6 @@
 //! the output's gradient, tile by tile, and the sum over tiles can be taken in the
 //! transformed domain. So only one transform leads back.
 
-use super::phases::{Gather, phased, pixel, unphased_weight};
 use super::tiles::{Tiles, TransformTiles, Transformed};
 use super::transform::{Evaluate, Input, Line, Output, both_ways, half};
 use super::{Form, POINTS, SIDE, SKEW, Taps};
@@ -38,8 +37,6 @@ struct Sizes {
     tiles: Tiles,
     c_in: usize,
     c_out: usize,
-    /// Numbers of a pixel of the input, of which the first are its channels.
-    width: usize,
     /// Groups of tiles in a block.
     groups: usize,
 }
@@ -47,11 +44,7 @@ struct Sizes {
 impl Sizes {
     fn new(form: Form, y: Shape, weight: Shape) -> Self {
         let tiles = Tiles::all([y.n, y.h, y.w], form.tile());
-        let width = match form.stride {
-            1 => weight.w,
-            _ => pixel(weight.w),
-        };
-        let group = group_len(width) + group_len(weight.c);
+        let group = group_len(weight.w) + group_len(weight.c);
         let sums = weight.w * weight.c * POINTS;
         let most = (2 * sums).clamp(BLOCK[0], BLOCK[1]) / group;
         let most = most.clamp(1, BLOCK_GROUPS);
@@ -60,7 +53,6 @@ impl Sizes {
             tiles,
             c_in: weight.w,
             c_out: weight.c,
-            width,
             // As even blocks as few blocks allow.
             groups: groups.div_ceil(groups.div_ceil(most)),
         }
@@ -71,7 +63,7 @@ impl Sizes {
         let tiles = |c| self.groups * group_len(c);
         [
             self.c_in * self.c_out * POINTS,
-            tiles(self.width),
+            tiles(self.c_in),
             tiles(self.c_out),
         ]
     }
@@ -79,28 +71,10 @@ impl Sizes {
 
 /// Numbers of workspace that [`backward_weight`] needs.
 pub(in super::super) fn backward_weight_workspace(form: Form, y: Shape, weight: Shape) -> usize {
-    let sizes = Sizes::new(form, y, phased(form, weight));
-    sizes.memory().iter().sum::<usize>() + phases_len(form, y, weight).iter().sum::<usize>()
+    Sizes::new(form, y, weight).memory().iter().sum()
 }
 
-/// The map of stride 1 that a weight gradient reads.
-fn phased_map(form: Form, y: Shape, c_in: usize) -> Shape {
-    let [h, w] = [y.h, y.w].map(|n| n + form.taps() - 1);
-    Shape::new(y.n, h, w, pixel(form.channels(c_in)))
-}
-
-/// Numbers of the map and of the weight of stride 1, where the stride is larger.
-fn phases_len(form: Form, y: Shape, weight: Shape) -> [usize; 2] {
-    match form.stride {
-        1 => [0; 2],
-        _ => [
-            phased_map(form, y, weight.w).len(),
-            phased(form, weight).len(),
-        ],
-    }
-}
-
-/// `dw[p, q, c, o] = Σ_{n, i, j} x[n, i·s + p − t, j·s + q − l, c]·dy[n, i, j, o]` with
+/// `dw[p, q, c, o] = Σ_{n, i, j} x[n, i + p − t, j + q − l, c]·dy[n, i, j, o]` with
 /// `offset = [t, l]`.
 ///
 /// Tiles are summed in order in blocks of a size that depends on shapes alone.
@@ -116,40 +90,6 @@ pub(in super::super) fn backward_weight<T: Element>(
     if dy.shape().is_empty() {
         return dw.fill(T::zero());
     }
-    if form.stride == 1 {
-        return plain(pool, form, x, offset, dy, dw, workspace);
-    }
-    let map = phased_map(form, dy.shape(), x.shape().c);
-    let weight = phased(form, dw.shape());
-    let [map_len, weight_len] = phases_len(form, dy.shape(), dw.shape());
-    let (numbers, rest) = workspace.split_at_mut(map_len);
-    let (phased_dw, rest) = rest.split_at_mut(weight_len);
-    pool.for_each_chunk(numbers, map.w * map.c, |row, line| {
-        Gather::of_row(form, x, offset, [row / map.h, row % map.h], map.w).run(line);
-    });
-    let x = View::new(numbers, map);
-    plain(
-        pool,
-        form,
-        x,
-        [0, 0],
-        dy,
-        ViewMut::new(phased_dw, weight),
-        rest,
-    );
-    unphased_weight(form, View::new(phased_dw, weight), dw);
-}
-
-/// The gradient of a weight of stride 1.
-fn plain<T: Element>(
-    pool: &Pool,
-    form: Form,
-    x: View<'_, T>,
-    offset: [usize; 2],
-    dy: View<'_, T>,
-    dw: ViewMut<'_, T>,
-    workspace: &mut [T],
-) {
     let sizes = Sizes::new(form, dy.shape(), dw.shape());
     let [sum_len, x_len, dy_len] = sizes.memory();
     let (sum, rest) = workspace.split_at_mut(sum_len);
@@ -232,7 +172,7 @@ impl Block<'_> {
             with_scratch(self.count, |terms: &mut [[u32; 2]]| {
                 for (i, term) in terms.iter_mut().enumerate() {
                     let place = |c| (i / GROUP * POINTS + point) * pitch(c) + i % GROUP * c;
-                    *term = [place(sizes.width) as u32, place(c_out) as u32];
+                    *term = [place(c_in) as u32, place(c_out) as u32];
                 }
                 let sum = ViewMut::new(sum, Shape::matrix(c_in, c_out));
                 let terms = Terms::scattered(terms);

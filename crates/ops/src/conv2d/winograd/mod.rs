@@ -122,11 +122,11 @@ impl Tiling {
         Form::of(window).map(Self::Plane).or_else(line)
     }
 
-    /// The same tiles for the input's gradient, where they have any.
-    pub(super) fn backward(self) -> Option<Self> {
-        match self {
-            Self::Plane(form) if form.stride > 1 => None,
-            _ => Some(self),
+    /// The same for gradients.
+    pub(super) fn of_gradients(window: &Window) -> Option<Self> {
+        match window.stride {
+            [1, 1] => Self::of(window),
+            _ => None,
         }
     }
 

@@ -7,24 +7,12 @@
 
 use super::tiles::Tiles;
 use super::{Form, SIDE};
-use inception_tensor::{Element, LANES, Shape, View, ViewMut, with_scratch};
+use inception_tensor::{Element, LANES, Shape, View, with_scratch};
 
 /// The weight `[r, r, s²·c_in, c_out]` of stride 1 of a weight `[k, k, c_in, c_out]`.
 pub(super) fn phased(form: Form, weight: Shape) -> Shape {
     let (taps, k) = (form.taps(), form.channels(weight.w));
     Shape::new(taps, taps, k, weight.c)
-}
-
-/// The rows of a weight `[k, k, c_in, c_out]`, each with its place among those of the weight of
-/// stride 1.
-fn rows(form: Form, weight: Shape) -> impl Iterator<Item = [usize; 2]> {
-    let (stride, taps, c_in) = (form.stride, form.taps(), weight.w);
-    (0..weight.rows()).map(move |row| {
-        let (y, x, c) = (row / c_in / weight.h, row / c_in % weight.h, row % c_in);
-        let tap = y / stride * taps + x / stride;
-        let phase = y % stride * stride + x % stride;
-        [row, (tap * stride * stride + phase) * c_in + c]
-    })
 }
 
 /// Calls `f` with the weight of stride 1.
@@ -36,27 +24,16 @@ pub(super) fn phased_weight<T: Element>(
     let shape = phased(form, weight.shape());
     with_scratch(shape.len(), |numbers: &mut [T]| {
         numbers.fill(T::zero());
-        for [row, place] in rows(form, weight.shape()) {
+        let (stride, [side, c_in]) = (form.stride, [weight.shape().h, weight.shape().w]);
+        for row in 0..weight.shape().rows() {
+            let (y, x, c) = (row / c_in / side, row / c_in % side, row % c_in);
+            let tap = y / stride * form.taps() + x / stride;
+            let phase = y % stride * stride + x % stride;
+            let place = (tap * stride * stride + phase) * c_in + c;
             numbers[place * shape.c..][..shape.c].copy_from_slice(weight.row(row));
         }
         f(View::new(numbers, shape));
     });
-}
-
-/// Writes a weight from that of stride 1.
-pub(super) fn unphased_weight<T: Element>(
-    form: Form,
-    phased: View<'_, T>,
-    mut out: ViewMut<'_, T>,
-) {
-    for [row, place] in rows(form, out.shape()) {
-        out.row_mut(row).copy_from_slice(phased.row(place));
-    }
-}
-
-/// Numbers of a pixel of `c` channels of the map of stride 1.
-pub(super) fn pixel(c: usize) -> usize {
-    c.max(LANES)
 }
 
 /// A part of the map of stride 1.
@@ -87,26 +64,10 @@ impl<'a, S: Copy + Default> Gather<'a, S> {
         }
     }
 
-    /// A row of `columns` pixels of an image.
-    pub(super) fn of_row(
-        form: Form,
-        x: View<'a, S>,
-        offset: [usize; 2],
-        [image, row]: [usize; 2],
-        columns: usize,
-    ) -> Self {
-        Self {
-            x,
-            offset,
-            stride: form.stride,
-            start: [image, row, 0],
-            size: [1, 1, columns],
-        }
-    }
-
     pub(super) fn shape(&self) -> Shape {
         let [n, h, w] = self.size;
-        Shape::new(n, h, w, pixel(self.stride * self.stride * self.x.shape().c))
+        let channels = self.stride * self.stride * self.x.shape().c;
+        Shape::new(n, h, w, channels.max(LANES))
     }
 
     /// Writes all numbers of the part.
