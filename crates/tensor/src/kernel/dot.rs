@@ -183,6 +183,7 @@ unsafe fn sums<const R: usize, const V: usize>(
         let mut sums = [[_mm512_setzero_si512(); V]; R];
         let mut b = tile.b;
         let (words, rest) = (tile.bytes / 4, tile.bytes % 4);
+        let unused = 32 - 8 * rest as u32;
         for tap in 0..tile.taps {
             let addresses: &[usize; R] = &*tile.addresses.add(tap * tile.pitch).cast();
             for i in 0..words {
@@ -200,13 +201,20 @@ unsafe fn sums<const R: usize, const V: usize>(
                 b = b.add(PANEL);
             }
             if rest > 0 {
-                let word = |&address: &usize| part(address + words * 4, rest);
-                let words = std::array::from_fn::<_, R, _>(|r| word(&addresses[r]));
+                let last = |&address: &usize| {
+                    let end = with_exposed_provenance::<u8>(address).add(tile.bytes);
+                    end.sub(4).cast::<u32>().read_unaligned() >> unused
+                };
+                let rests: [i32; R] = match words {
+                    0 => std::array::from_fn(|r| part(addresses[r], rest)),
+                    // The last four bytes, of which the first were in the word before.
+                    _ => std::array::from_fn(|r| last(&addresses[r]).cast_signed()),
+                };
                 let mut vectors = [_mm512_setzero_si512(); V];
                 for (v, vector) in vectors.iter_mut().enumerate() {
                     *vector = _mm512_loadu_si512(b.add(v * LANES).cast());
                 }
-                for (row, &word) in sums.iter_mut().zip(&words) {
+                for (row, &word) in sums.iter_mut().zip(&rests) {
                     let a = _mm512_set1_epi32(word);
                     for (sum, &vector) in row.iter_mut().zip(&vectors) {
                         *sum = dot(*sum, a, vector);
