@@ -2,8 +2,8 @@
 //!
 //! The model counts cycles of one core with 16 lanes and two multiply-adds a cycle, for one
 //! image. Its constants were measured on GoogLeNet's layers by
-//! `cargo bench -p inception-benches --bench conv2d`; they need not be exact, since the
-//! ways differ by a factor where it matters.
+//! `cargo bench -p inception-benches --bench conv2d`, those of the transforms by a profiler's
+//! shares of it; they need not be exact, since the ways differ by a factor where it matters.
 
 use super::{Form, LineForm, POINTS, SIDE, Taps, Tiling};
 use crate::Window;

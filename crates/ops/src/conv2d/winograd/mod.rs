@@ -68,7 +68,7 @@ impl Form {
     pub(super) fn of(window: &Window) -> Option<Self> {
         let ([rows, columns], [down, across]) = (window.kernel, window.stride);
         let inside = |padding: [usize; 2]| padding.iter().all(|&p| p < rows);
-        let square = rows == columns && down == across && window.dilation == [1, 1];
+        let square = rows == columns && down == across && down > 0 && window.dilation == [1, 1];
         match square && window.padding.into_iter().all(inside) {
             true => Self::of_square(rows, down),
             false => None,

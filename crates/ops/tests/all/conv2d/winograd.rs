@@ -2,7 +2,7 @@
 
 use super::case::{Case, Operands, Results, expected, run, winograd_cases};
 use crate::common::reals;
-use inception_ops::conv2d::Algorithm;
+use inception_ops::conv2d::{Algorithm, Method};
 use inception_ops::{Activation, Window};
 use inception_tensor::{Element, Kernel, Pool, Shape, Tensor, fnv1a};
 use proptest::prelude::*;
@@ -124,6 +124,12 @@ fn vector_kernels_give_the_same_bits_on_every_processor() {
             assert_eq!(found, expected, "{algorithm:?} by {kernel:?}");
         }
     }
+}
+
+#[test]
+fn a_stride_of_zero_has_no_tiles() {
+    let method = Method::winograd(Window::square(3).stride(0));
+    assert_eq!(method.effective(), Algorithm::Direct);
 }
 
 proptest! {
