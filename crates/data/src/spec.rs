@@ -43,6 +43,18 @@ pub struct OpenOptions {
     pub holdout: Option<Holdout>,
 }
 
+impl OpenOptions {
+    /// The same, with shapes drawn at the size of a network's `input` (channels, height, width),
+    /// where that is square.
+    #[must_use]
+    pub fn for_input(mut self, [_, height, width]: [usize; 3]) -> Self {
+        if height == width {
+            self.shapes.side = height;
+        }
+        self
+    }
+}
+
 /// An open dataset.
 pub struct Opened {
     /// The items.

@@ -1,7 +1,6 @@
 //! What a run trains on and is validated on.
 
 use crate::{Links, TrainConfig, TrainError};
-use inception_data::shapes::ShapesConfig;
 use inception_data::{
     Augment, Dataset, DatasetSpec, FolderOptions, FollowSymlinks, Holdout, OpenOptions, Pipeline,
     Preprocess, Report, Split,
@@ -43,14 +42,8 @@ impl Datasets {
             }),
             ..OpenOptions::default()
         };
-        if let Some([_, height, width]) = config.input
-            && height == width
-        {
-            // Shapes are drawn at the size that is asked for.
-            options.shapes = ShapesConfig {
-                side: height,
-                ..options.shapes
-            };
+        if let Some(input) = config.input {
+            options = options.for_input(input);
         }
         let train = spec.open(Split::Train, &options)?;
         let val = spec.open(Split::Val, &options)?;

@@ -81,10 +81,25 @@ impl DataArgs {
 
     /// Opens a split and says what was noticed about it.
     pub(crate) fn open(&self, spec: &str, split: Split, talk: Talk) -> Result<Opened> {
-        let opened = DatasetSpec::parse(spec)?.open(split, &self.options())?;
-        for line in opened.report.lines() {
-            talk.warn(&line);
-        }
-        Ok(opened)
+        open(spec, split, &self.options(), talk)
     }
+
+    /// The same for a network with `input` (channels, height, width).
+    pub(crate) fn open_for(
+        &self,
+        input: [usize; 3],
+        spec: &str,
+        split: Split,
+        talk: Talk,
+    ) -> Result<Opened> {
+        open(spec, split, &self.options().for_input(input), talk)
+    }
+}
+
+fn open(spec: &str, split: Split, options: &OpenOptions, talk: Talk) -> Result<Opened> {
+    let opened = DatasetSpec::parse(spec)?.open(split, options)?;
+    for line in opened.report.lines() {
+        talk.warn(&line);
+    }
+    Ok(opened)
 }

@@ -179,6 +179,7 @@ fn calibrate(args: &ConvertArgs, target: Target, weights: &mut Weights, spec: &s
         data_dir: args.data_dir.clone(),
         ..OpenOptions::default()
     };
+    let options = options.for_input(weights.preprocess.input);
     let opened = DatasetSpec::parse(spec)?.open(Split::Train, &options)?;
     let (images, pool) = (args.calibrate_images, args.common.pool()?);
     Ok(weights.calibrate(opened.dataset.as_ref(), images, &pool)?)

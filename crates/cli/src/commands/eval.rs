@@ -69,9 +69,13 @@ pub(crate) fn run(args: &EvalArgs) -> Result<Outcome> {
         usage("give --data SPEC: shapes, fashion-mnist, cifar10, cifar100 or a path")
     })?;
     let mut predictors = load(args)?;
-    let opened = args
-        .data
-        .open(spec, args.split.split(), args.common.talk())?;
+    let (split, talk) = (args.split.split(), args.common.talk());
+    let opened = match predictors.first() {
+        Some(first) => args
+            .data
+            .open_for(first.preprocess().input, spec, split, talk)?,
+        None => args.data.open(spec, split, talk)?,
+    };
     if args.table {
         let rows = table3::measure(args, &mut predictors, &opened)?;
         table3::show(args, &rows)?;

@@ -34,6 +34,19 @@ fn evaluation_has_the_promised_fields() {
 }
 
 #[test]
+fn shapes_are_drawn_at_the_size_of_the_weights() {
+    let place = Place::new();
+    let train = "train --data shapes --model inception-mini --input 3,24,24 --batch-size 8";
+    place.run(&format!("{train} --steps 1 --out run"));
+    let found = place.json("eval --weights run/best.safetensors --data shapes");
+    assert_eq!(found["images"], 2000);
+    place.run(
+        "convert --weights run/best.safetensors --out run8.safetensors --precision int8 \
+         --calibrate shapes --calibrate-images 8",
+    );
+}
+
+#[test]
 fn evaluation_of_class_folders_shows_a_table() {
     let place = Place::new();
     place.photos(4);
