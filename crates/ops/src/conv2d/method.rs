@@ -64,7 +64,8 @@ impl Method {
         }
     }
 
-    /// The same for a gradient: that of an input is the `y` of its sums.
+    /// The same for a gradient. `y` and `k` are those of its sums: of the gradient of an input,
+    /// the input and the channels of the output; of a weight, as in the convolution itself.
     pub fn fastest_gradient(window: Window, y: Shape, k: usize) -> Self {
         match Tiling::of_gradients(&window) {
             Some(_) => Self::fastest(window, y, k),

@@ -39,10 +39,10 @@ pub(super) fn phased_weight<T: Element>(
 /// A part of the map of stride 1.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gather<'a, S> {
+    form: Form,
     x: View<'a, S>,
     /// Rows and columns of the border before `x`.
     offset: [usize; 2],
-    stride: usize,
     /// Image, row and column where the part begins.
     start: [usize; 3],
     /// Images, rows and columns.
@@ -56,9 +56,9 @@ impl<'a, S: Copy + Default> Gather<'a, S> {
         let step = tiles.step;
         let reach = |count: usize| count * step + SIDE - step;
         Self {
+            form,
             x,
             offset,
-            stride: form.stride,
             start: [image, row * step, column * step],
             size: [images, reach(rows), reach(columns)],
         }
@@ -66,22 +66,22 @@ impl<'a, S: Copy + Default> Gather<'a, S> {
 
     pub(super) fn shape(&self) -> Shape {
         let [n, h, w] = self.size;
-        let channels = self.stride * self.stride * self.x.shape().c;
+        let channels = self.form.channels(self.x.shape().c);
         Shape::new(n, h, w, channels.max(LANES))
     }
 
     /// Writes all numbers of the part.
     pub(super) fn run(&self, map: &mut [S]) {
-        let Shape { h, w, c, .. } = self.shape();
-        let run = self.stride * self.x.shape().c;
-        if c > self.stride * run {
+        let (Shape { h, w, c, .. }, stride) = (self.shape(), self.form.stride);
+        let run = stride * self.x.shape().c;
+        if c > stride * run {
             map.fill(S::default());
         }
         for (i, line) in map.chunks_exact_mut((w * c).max(1)).enumerate() {
             let image = self.start[0] + i / h;
-            for phase in 0..self.stride {
+            for phase in 0..stride {
                 // Before the near edge this wraps around to a row beyond the far edge.
-                let row = (self.start[1] + i % h) * self.stride + phase;
+                let row = (self.start[1] + i % h) * stride + phase;
                 let y = row.wrapping_sub(self.offset[0]);
                 self.line(image, y, &mut line[phase * run..], c);
             }
@@ -90,7 +90,7 @@ impl<'a, S: Copy + Default> Gather<'a, S> {
 
     /// Writes a row of `x` to its channels of a row of the map, whose pixels are `pitch` apart.
     fn line(&self, image: usize, y: usize, to: &mut [S], pitch: usize) {
-        let (Shape { h, w, c, .. }, stride) = (self.x.shape(), self.stride);
+        let (Shape { h, w, c, .. }, stride) = (self.x.shape(), self.form.stride);
         let (columns, run) = (self.size[2], stride * c);
         let first = self.start[2] * stride;
         // Squares that lie inside as a whole, in one piece.
